@@ -1,0 +1,1 @@
+//! A Millstream function: alerts.

@@ -1,0 +1,375 @@
+//! Changes to the catalog: what is asked, what follows, why it is refused.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::{
+    Catalog,
+    function::Function,
+    key::{self, CatalogKey},
+    stream::Stream,
+    trigger::{SettingError, Trigger, TriggerSettings},
+};
+use crate::{
+    limit,
+    name::{FunctionName, StreamName, TriggerName},
+    port::{Commit, Limits, ModuleInfo, Put},
+    position::{Position, ShardNumber},
+    time::Millis,
+};
+
+/// A change that is asked for.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Creates a stream.
+    CreateStream {
+        /// Its name.
+        name: StreamName,
+        /// How many shards.
+        shards: u32,
+    },
+    /// Deletes a stream and its records.
+    DeleteStream {
+        /// Which.
+        name: StreamName,
+    },
+    /// Creates a function, or gives it a new version.
+    PutFunction {
+        /// Its name.
+        name: FunctionName,
+        /// What was compiled.
+        module: ModuleInfo,
+        /// The uploaded bytes, to be kept.
+        wasm: Bytes,
+        /// What an invocation may use.
+        limits: Limits,
+        /// What the guest may ask for.
+        config: BTreeMap<String, String>,
+    },
+    /// Deletes a function. Its triggers stay and wait for a new one, as in Lambda.
+    DeleteFunction {
+        /// Which.
+        name: FunctionName,
+    },
+    /// Creates a trigger, or changes its settings.
+    PutTrigger {
+        /// Its name.
+        name: TriggerName,
+        /// What it shall do.
+        settings: TriggerSettings,
+        /// For a new one: where each shard of its stream begins, resolved by the shell.
+        starts: BTreeMap<ShardNumber, Position>,
+    },
+    /// Pauses or resumes a trigger. It keeps its position.
+    EnableTrigger {
+        /// Which.
+        name: TriggerName,
+        /// Whether it shall run.
+        enabled: bool,
+    },
+    /// Deletes a trigger, its position and its function's state.
+    DeleteTrigger {
+        /// Which.
+        name: TriggerName,
+    },
+}
+
+/// Why a change is not made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The stream is there already.
+    #[error("stream `{0}` already exists")]
+    StreamExists(StreamName),
+    /// There is no such stream.
+    #[error("stream `{0}` does not exist")]
+    NoStream(StreamName),
+    /// There is no such function.
+    #[error("function `{0}` does not exist")]
+    NoFunction(FunctionName),
+    /// There is no such trigger.
+    #[error("trigger `{0}` does not exist")]
+    NoTrigger(TriggerName),
+    /// A stream cannot have that many shards.
+    #[error("{asked} shards were asked for; allowed are 1 to {allowed}")]
+    Shards {
+        /// How many were asked for.
+        asked: u32,
+        /// How many may be.
+        allowed: u32,
+    },
+    /// Something that exists depends on it.
+    #[error("stream `{stream}` is used by trigger `{trigger}`; delete the trigger first")]
+    InUse {
+        /// What was to be deleted.
+        stream: StreamName,
+        /// What uses it.
+        trigger: TriggerName,
+    },
+    /// A setting is out of range.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A setting cannot be changed once the trigger exists.
+    #[error("{0} of a trigger cannot be changed; delete the trigger and create it anew")]
+    Fixed(&'static str),
+}
+
+/// A change that was decided: the next catalog, and what must be durable before it is shown.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The catalog after the change.
+    pub catalog: Catalog,
+    /// What to commit.
+    pub commit: Commit,
+    /// Whether the change created something that was not there.
+    pub created: bool,
+    /// Prefixes of keys that nobody needs any more; removed in the background.
+    pub orphans: Vec<Bytes>,
+}
+
+impl Catalog {
+    /// What follows from `request` at `now`.
+    ///
+    /// # Errors
+    /// The reason why the change is not made.
+    pub fn decide(&self, request: Request, now: Millis) -> Result<Change, Refused> {
+        match request {
+            Request::CreateStream { name, shards } => self.create_stream(name, shards, now),
+            Request::DeleteStream { name } => self.delete_stream(name),
+            Request::PutFunction {
+                name,
+                module,
+                wasm,
+                limits,
+                config,
+            } => {
+                let version = self.counters.next_version + 1;
+                let function = Function {
+                    name,
+                    version,
+                    module,
+                    limits,
+                    config,
+                    updated: now,
+                };
+                Ok(self.put_function(function, wasm))
+            }
+            Request::DeleteFunction { name } => self.delete_function(name),
+            Request::PutTrigger {
+                name,
+                settings,
+                starts,
+            } => self.put_trigger(name, settings, starts, now),
+            Request::EnableTrigger { name, enabled } => self.enable_trigger(name, enabled, now),
+            Request::DeleteTrigger { name } => self.delete_trigger(name),
+        }
+    }
+
+    fn create_stream(&self, name: StreamName, shards: u32, now: Millis) -> Result<Change, Refused> {
+        if self.streams.contains_key(&name) {
+            return Err(Refused::StreamExists(name));
+        }
+        let left = limit::SHARDS_EVER - self.counters.next_shard;
+        let allowed = left.min(limit::SHARDS_OF_STREAM);
+        if !(1..=allowed).contains(&shards) {
+            return Err(Refused::Shards {
+                asked: shards,
+                allowed,
+            });
+        }
+        let mut next = self.clone();
+        let stream = Stream::new(
+            name.clone(),
+            shards,
+            ShardNumber(next.counters.next_shard),
+            now,
+        );
+        next.counters.next_shard += shards;
+        let puts = vec![
+            put(CatalogKey::Stream(name.clone()), &stream),
+            put(CatalogKey::Counters, &next.counters),
+        ];
+        next.streams.insert(name, Arc::new(stream));
+        Ok(Change::of(next, puts, true))
+    }
+
+    fn delete_stream(&self, name: StreamName) -> Result<Change, Refused> {
+        let mut next = self.clone();
+        let Some(stream) = next.streams.remove(&name) else {
+            return Err(Refused::NoStream(name));
+        };
+        let uses =
+            |t: &TriggerSettings| t.stream == name || t.on_failure_stream.as_ref() == Some(&name);
+        if let Some(user) = self.triggers.values().find(|t| uses(&t.settings)) {
+            return Err(Refused::InUse {
+                stream: name,
+                trigger: user.name.clone(),
+            });
+        }
+        let mut change = Change::of(next, vec![delete(CatalogKey::Stream(name))], false);
+        change.commit.drops = stream.shards.iter().map(|shard| shard.number).collect();
+        Ok(change)
+    }
+
+    fn put_function(&self, function: Function, wasm: Bytes) -> Change {
+        let mut next = self.clone();
+        next.counters.next_version = function.version;
+        let mut puts = vec![
+            put(CatalogKey::Function(function.name.clone()), &function),
+            put(CatalogKey::Counters, &next.counters),
+            Put {
+                key: key::module(&function.module.hash),
+                value: Some(wasm),
+            },
+        ];
+        let before = next
+            .functions
+            .insert(function.name.clone(), Arc::new(function));
+        if let Some(before) = &before {
+            puts.extend(next.unused_module(before));
+        }
+        Change::of(next, puts, before.is_none())
+    }
+
+    fn delete_function(&self, name: FunctionName) -> Result<Change, Refused> {
+        let mut next = self.clone();
+        let Some(function) = next.functions.remove(&name) else {
+            return Err(Refused::NoFunction(name));
+        };
+        let mut puts = vec![delete(CatalogKey::Function(name))];
+        puts.extend(next.unused_module(&function));
+        Ok(Change::of(next, puts, false))
+    }
+
+    /// The put that removes `function`'s module, unless a function of this catalog has the same.
+    fn unused_module(&self, function: &Function) -> Option<Put> {
+        let hash = &function.module.hash;
+        let used = self
+            .functions
+            .values()
+            .any(|other| &other.module.hash == hash);
+        (!used).then(|| Put {
+            key: key::module(hash),
+            value: None,
+        })
+    }
+
+    fn put_trigger(
+        &self,
+        name: TriggerName,
+        settings: TriggerSettings,
+        starts: BTreeMap<ShardNumber, Position>,
+        now: Millis,
+    ) -> Result<Change, Refused> {
+        settings.check()?;
+        if !self.functions.contains_key(&settings.function) {
+            return Err(Refused::NoFunction(settings.function));
+        }
+        for stream in [Some(&settings.stream), settings.on_failure_stream.as_ref()] {
+            if let Some(missing) = stream.filter(|name| !self.streams.contains_key(*name)) {
+                return Err(Refused::NoStream(missing.clone()));
+            }
+        }
+        let mut next = self.clone();
+        let before = self.triggers.get(&name);
+        let trigger = match before {
+            Some(before) => {
+                fixed_settings(&before.settings, &settings)?;
+                Trigger {
+                    settings,
+                    updated: now,
+                    ..Trigger::clone(before)
+                }
+            }
+            None => {
+                next.counters.next_trigger += 1;
+                let id = next.counters.next_trigger;
+                Trigger {
+                    name: name.clone(),
+                    id,
+                    created: now,
+                    updated: now,
+                    settings,
+                    starts,
+                }
+            }
+        };
+        let puts = vec![
+            put(CatalogKey::Trigger(name.clone()), &trigger),
+            put(CatalogKey::Counters, &next.counters),
+        ];
+        next.triggers.insert(name, Arc::new(trigger));
+        Ok(Change::of(next, puts, before.is_none()))
+    }
+
+    fn enable_trigger(
+        &self,
+        name: TriggerName,
+        enabled: bool,
+        now: Millis,
+    ) -> Result<Change, Refused> {
+        let Some(before) = self.triggers.get(&name) else {
+            return Err(Refused::NoTrigger(name));
+        };
+        let mut trigger = Trigger::clone(before);
+        trigger.settings.enabled = enabled;
+        trigger.updated = now;
+        let puts = vec![put(CatalogKey::Trigger(name.clone()), &trigger)];
+        let mut next = self.clone();
+        next.triggers.insert(name, Arc::new(trigger));
+        Ok(Change::of(next, puts, false))
+    }
+
+    fn delete_trigger(&self, name: TriggerName) -> Result<Change, Refused> {
+        let mut next = self.clone();
+        let Some(trigger) = next.triggers.remove(&name) else {
+            return Err(Refused::NoTrigger(name));
+        };
+        let mut change = Change::of(next, vec![delete(CatalogKey::Trigger(name))], false);
+        change.orphans = vec![key::lanes_of(trigger.id), key::states_of(trigger.id)];
+        Ok(change)
+    }
+}
+
+impl Change {
+    fn of(catalog: Catalog, puts: Vec<Put>, created: bool) -> Self {
+        let commit = Commit {
+            puts,
+            ..Commit::default()
+        };
+        Self {
+            catalog,
+            commit,
+            created,
+            orphans: Vec::new(),
+        }
+    }
+}
+
+fn fixed_settings(before: &TriggerSettings, after: &TriggerSettings) -> Result<(), Refused> {
+    if before.stream != after.stream {
+        return Err(Refused::Fixed("stream"));
+    }
+    let start = |s: &TriggerSettings| (s.starting_position, s.starting_position_timestamp);
+    if start(before) != start(after) {
+        return Err(Refused::Fixed("starting_position"));
+    }
+    Ok(())
+}
+
+fn put(key: CatalogKey, value: &impl serde::Serialize) -> Put {
+    let json =
+        serde_json::to_vec(value).expect("catalog entries have text keys and no failing parts");
+    Put {
+        key: key.bytes(),
+        value: Some(json.into()),
+    }
+}
+
+fn delete(key: CatalogKey) -> Put {
+    Put {
+        key: key.bytes(),
+        value: None,
+    }
+}

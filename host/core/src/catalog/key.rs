@@ -1,0 +1,135 @@
+//! The families of keys in the log's key space: `c/` catalog, `l/` lanes, `x/` state, `m/` modules.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    name::{FunctionName, StreamName, TriggerName},
+    position::ShardNumber,
+};
+
+/// The prefix of all catalog entries.
+pub const CATALOG: &[u8] = b"c/";
+/// The prefix of all lanes' checkpoints.
+pub const LANES: &[u8] = b"l/";
+
+/// Numbers that are never given twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// The next shard's number.
+    pub next_shard: u32,
+    /// The next trigger's id.
+    pub next_trigger: u64,
+    /// The next function version's number, over all functions.
+    pub next_version: u64,
+}
+
+/// A parsed key under [`CATALOG`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogKey {
+    /// `c/s/NAME`
+    Stream(StreamName),
+    /// `c/f/NAME`
+    Function(FunctionName),
+    /// `c/t/NAME`
+    Trigger(TriggerName),
+    /// `c/n`
+    Counters,
+}
+
+impl CatalogKey {
+    /// The key's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        match self {
+            Self::Stream(name) => format!("c/s/{name}"),
+            Self::Function(name) => format!("c/f/{name}"),
+            Self::Trigger(name) => format!("c/t/{name}"),
+            Self::Counters => "c/n".to_owned(),
+        }
+        .into()
+    }
+
+    /// From bytes that were stored.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        if text == "c/n" {
+            return Some(Self::Counters);
+        }
+        let (family, name) = text.strip_prefix("c/")?.split_once('/')?;
+        match family {
+            "s" => name.try_into().ok().map(Self::Stream),
+            "f" => name.try_into().ok().map(Self::Function),
+            "t" => name.try_into().ok().map(Self::Trigger),
+            _ => None,
+        }
+    }
+}
+
+/// Where a lane (a trigger on one shard) keeps its checkpoint.
+#[must_use]
+pub fn lane(trigger: u64, shard: ShardNumber) -> Bytes {
+    let mut key = lanes_of(trigger).to_vec();
+    key.extend_from_slice(&shard.0.to_be_bytes());
+    key.into()
+}
+
+/// The prefix of a trigger's lanes.
+#[must_use]
+pub fn lanes_of(trigger: u64) -> Bytes {
+    prefixed(LANES, trigger)
+}
+
+/// Where a lane's function keeps what it calls `name`.
+///
+/// State belongs to a lane: a shard's batches run one after another, so nothing else writes it.
+#[must_use]
+pub fn state(trigger: u64, shard: ShardNumber, name: &str) -> Bytes {
+    let mut key = states_of(trigger).to_vec();
+    key.extend_from_slice(&shard.0.to_be_bytes());
+    key.extend_from_slice(name.as_bytes());
+    key.into()
+}
+
+/// The prefix of all state of a trigger.
+#[must_use]
+pub fn states_of(trigger: u64) -> Bytes {
+    prefixed(b"x/", trigger)
+}
+
+/// Where an uploaded module is kept, by its hash in hexadecimal.
+#[must_use]
+pub fn module(hash: &str) -> Bytes {
+    format!("m/{hash}").into()
+}
+
+fn prefixed(family: &[u8], id: u64) -> Bytes {
+    [family, &id.to_be_bytes()].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn catalog_keys_round_trip() {
+        let keys = [
+            CatalogKey::Stream("a.b".try_into().unwrap()),
+            CatalogKey::Function("f".try_into().unwrap()),
+            CatalogKey::Trigger("t".try_into().unwrap()),
+            CatalogKey::Counters,
+        ];
+        for key in keys {
+            assert_eq!(CatalogKey::parse(&key.bytes()), Some(key.clone()));
+        }
+        assert_eq!(CatalogKey::parse(b"c/q/x"), None);
+    }
+
+    #[test]
+    fn a_lane_owns_its_state() {
+        assert!(state(1, ShardNumber(2), "k").starts_with(&states_of(1)));
+        assert!(lane(1, ShardNumber(2)).starts_with(&lanes_of(1)));
+        assert_ne!(state(1, ShardNumber(2), "k"), state(1, ShardNumber(3), "k"));
+    }
+}

@@ -1,0 +1,177 @@
+//! A trigger, which Lambda calls an event source mapping: its settings and where it starts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    limit,
+    name::{FunctionName, StreamName, TriggerName},
+    position::{Position, ShardNumber},
+    time::Millis,
+};
+
+/// Where a new trigger begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StartingPosition {
+    /// At the oldest record that is kept.
+    TrimHorizon,
+    /// After the newest record.
+    Latest,
+    /// At the first record that arrived at or after `starting_position_timestamp`.
+    AtTimestamp,
+}
+
+/// Lambda's settings, by Lambda's names in snake case, with Lambda's defaults and ranges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriggerSettings {
+    /// The stream to read.
+    pub stream: StreamName,
+    /// The function to call.
+    pub function: FunctionName,
+    /// Where to begin. Cannot be changed later.
+    pub starting_position: StartingPosition,
+    /// With `AT_TIMESTAMP`: seconds since 1970, with fractions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting_position_timestamp: Option<Seconds>,
+    /// Records in a batch at most: 1 to 10,000.
+    #[serde(default = "defaults::batch_size")]
+    pub batch_size: u32,
+    /// Seconds to wait for a full batch: 0 to 300.
+    #[serde(default)]
+    pub maximum_batching_window_in_seconds: u32,
+    /// Retries of a batch after its first failure: -1 (until the records expire) to 10,000.
+    #[serde(default = "defaults::endless")]
+    pub maximum_retry_attempts: i32,
+    /// Seconds that a record may wait: -1 (for ever) or 60 to 604,800.
+    #[serde(default = "defaults::endless")]
+    pub maximum_record_age_in_seconds: i32,
+    /// The stream that takes the records that were given up, with the reason.
+    #[serde(default)]
+    pub on_failure_stream: Option<StreamName>,
+    /// Whether it runs.
+    #[serde(default = "defaults::enabled")]
+    pub enabled: bool,
+}
+
+mod defaults {
+    pub(super) fn batch_size() -> u32 {
+        crate::limit::BATCH_RECORDS_DEFAULT
+    }
+    pub(super) fn endless() -> i32 {
+        -1
+    }
+    pub(super) fn enabled() -> bool {
+        true
+    }
+}
+
+/// Seconds since 1970 with milliseconds, as Kinesis writes moments in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub Millis);
+
+impl Serialize for Seconds {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0.0 as f64 / 1000.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        if !(0.0..=253_402_300_799.0).contains(&seconds) {
+            return Err(serde::de::Error::custom(
+                "a moment between 1970 and 9999, in seconds",
+            ));
+        }
+        // In range, so the cast cannot saturate.
+        Ok(Self(Millis((seconds * 1000.0).round() as u64)))
+    }
+}
+
+/// A setting that is out of its range.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{setting} is {value}; {allowed}")]
+pub struct SettingError {
+    /// Which one.
+    pub setting: &'static str,
+    /// What it was given as.
+    pub value: String,
+    /// What it may be.
+    pub allowed: &'static str,
+}
+
+impl TriggerSettings {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn check(&self) -> Result<(), SettingError> {
+        let error = |setting, value: &dyn std::fmt::Display, allowed| {
+            Err(SettingError {
+                setting,
+                value: value.to_string(),
+                allowed,
+            })
+        };
+        if !(1..=limit::BATCH_RECORDS_MAX).contains(&self.batch_size) {
+            return error("batch_size", &self.batch_size, "allowed are 1 to 10000");
+        }
+        if self.maximum_batching_window_in_seconds > limit::BATCH_WINDOW_SECONDS_MAX {
+            let window = self.maximum_batching_window_in_seconds;
+            return error(
+                "maximum_batching_window_in_seconds",
+                &window,
+                "allowed are 0 to 300",
+            );
+        }
+        if !(-1..=limit::RETRY_ATTEMPTS_MAX).contains(&self.maximum_retry_attempts) {
+            let attempts = self.maximum_retry_attempts;
+            return error(
+                "maximum_retry_attempts",
+                &attempts,
+                "allowed are -1 to 10000",
+            );
+        }
+        let age = self.maximum_record_age_in_seconds;
+        if age != -1 && !limit::RECORD_AGE_SECONDS.contains(&age) {
+            return error(
+                "maximum_record_age_in_seconds",
+                &age,
+                "allowed are -1 and 60 to 604800",
+            );
+        }
+        let at = self.starting_position == StartingPosition::AtTimestamp;
+        if at != self.starting_position_timestamp.is_some() {
+            let given = if at { "missing" } else { "given" };
+            let allowed = "it goes with starting_position AT_TIMESTAMP, and only with it";
+            return error("starting_position_timestamp", &given, allowed);
+        }
+        if self.on_failure_stream.as_ref() == Some(&self.stream) {
+            let allowed = "it must not be the stream that the trigger reads";
+            return error("on_failure_stream", &self.stream, allowed);
+        }
+        Ok(())
+    }
+}
+
+/// A trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Its name.
+    pub name: TriggerName,
+    /// Never given twice in a cell; names its lanes' and its state's keys.
+    pub id: u64,
+    /// When it was created.
+    pub created: Millis,
+    /// When it was last changed.
+    pub updated: Millis,
+    /// What was asked for.
+    pub settings: TriggerSettings,
+    /// Where each shard that existed at creation begins, so that LATEST misses nothing put after it.
+    /// Shards that come later begin at their oldest record.
+    pub starts: BTreeMap<ShardNumber, Position>,
+}

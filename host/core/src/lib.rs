@@ -1,0 +1,18 @@
+//! Decisions: what a record, a block, a stream and a trigger are, and what follows from an event.
+//!
+//! This crate imports nothing of the workspace and touches nothing of the world.
+//! Time, randomness and ids are arguments; `clippy.toml` beside the manifest bans the ambient calls.
+//! The modules below stand in the order in which a record meets them.
+
+pub mod limit;
+pub mod name;
+pub mod time;
+
+pub mod hash_key;
+pub mod position;
+
+pub mod batch;
+pub mod block;
+
+pub mod catalog;
+pub mod port;

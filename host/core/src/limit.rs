@@ -1,0 +1,50 @@
+//! Every limit that is not a setting, with its unit. Kinesis's and Lambda's are quoted as theirs.
+
+/// Kinesis: characters in a stream's name.
+pub const STREAM_NAME_CHARS: usize = 128;
+/// Lambda: characters in a function's name.
+pub const FUNCTION_NAME_CHARS: usize = 64;
+/// Ours, as long as a function's.
+pub const TRIGGER_NAME_CHARS: usize = 64;
+/// Kinesis: characters (not bytes) in a partition key.
+pub const PARTITION_KEY_CHARS: usize = 256;
+/// Kinesis: records in one PutRecords.
+pub const PUT_RECORDS_COUNT: usize = 500;
+/// Kinesis: bytes of data and keys in one PutRecords, decoded.
+pub const PUT_RECORDS_BYTES: usize = 10 * 1024 * 1024;
+/// Kinesis: bytes of one record's data and key by default.
+pub const RECORD_BYTES: usize = 1024 * 1024;
+/// Kinesis: records in one GetRecords.
+pub const GET_RECORDS_COUNT: usize = 10_000;
+/// Kinesis: bytes in one GetRecords.
+pub const GET_RECORDS_BYTES: usize = 10 * 1024 * 1024;
+/// Kinesis: how long an iterator lives, in milliseconds.
+pub const ITERATOR_LIFE_MS: u64 = 300_000;
+/// Kinesis: the retention of a new stream, in hours.
+pub const RETENTION_DEFAULT_HOURS: u32 = 24;
+/// Kinesis: shards of a stream that is created without a count.
+pub const SHARDS_DEFAULT: u32 = 4;
+/// Ours: shards of one cell, over all time (20 bits of a block's row id).
+pub const SHARDS_EVER: u32 = 1 << 20;
+/// Ours: open shards of one stream that CreateStream may ask for.
+pub const SHARDS_OF_STREAM: u32 = 10_000;
+
+/// Lambda: records in a batch at most.
+pub const BATCH_RECORDS_MAX: u32 = 10_000;
+/// Lambda: records in a batch by default.
+pub const BATCH_RECORDS_DEFAULT: u32 = 100;
+/// Lambda: bytes of a batch; its 6 MB hold base64, which makes 4.5 MB of data.
+pub const BATCH_BYTES: usize = 4_718_592;
+/// Lambda: seconds of a batching window at most.
+pub const BATCH_WINDOW_SECONDS_MAX: u32 = 300;
+/// Lambda: retry attempts at most.
+pub const RETRY_ATTEMPTS_MAX: i32 = 10_000;
+/// Lambda: the shortest and the longest age that a record may be given, in seconds.
+pub const RECORD_AGE_SECONDS: std::ops::RangeInclusive<i32> = 60..=604_800;
+
+/// Ours: operations in one commit, which is what a replicated log takes atomically.
+pub const COMMIT_OPERATIONS: usize = 900;
+/// Ours: bytes of an uploaded module.
+pub const MODULE_BYTES: usize = 32 * 1024 * 1024;
+/// Ours: bytes of an error that a guest gives, as kept in dead letters and answers.
+pub const ERROR_BYTES: usize = 4096;

@@ -1,0 +1,89 @@
+//! PutRecords over HTTP: durable, with the log switched off, and what the writer alone reaches.
+
+use anyhow::Result;
+
+use crate::{
+    Options,
+    host::Host,
+    load::{Load, Outcome},
+    raw,
+    report::{Report, Target, median, quantile},
+};
+
+/// Bytes of a record, with the CPU target of issue and README where there is one.
+const SIZES: [(usize, &str, Option<f64>); 3] = [
+    (100, "100 B", Some(0.7)),
+    (1024, "1 KB", Some(1.8)),
+    (10_240, "10 KB", None),
+];
+
+pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
+    for (bytes, size, cpu_target) in SIZES {
+        let load = Load {
+            connections: 8,
+            records: 500,
+            bytes,
+        };
+        let (mut durable, mut off, mut block, mut file) = (vec![], vec![], vec![], vec![]);
+        // In turns, so that a slow minute of the machine hits all of them.
+        for _ in 0..options.rounds {
+            durable.push(put(options, load, &[])?);
+            off.push(put(options, load, &["--log-off"])?);
+            let raw = raw::write(options, bytes)?;
+            block.push(raw.block_rate);
+            file.push(raw.file_rate);
+        }
+        let section = format!("put {size} x 500");
+        let rate = |outcomes: &[Outcome]| median(outcomes.iter().map(|o| o.rate));
+        let cpu = |outcomes: &[Outcome]| median(outcomes.iter().map(|o| o.cpu_us));
+        let (block, file) = (median(block), median(file));
+        report.tell(&section, "durable", rate(&durable), "records/s");
+        report.tell(&section, "log switched off", rate(&off), "records/s");
+        report.tell(&section, "raw block writer", block, "records/s");
+        report.tell(&section, "raw append-only file", file, "records/s");
+        report.tell(
+            &section,
+            "durable / log off",
+            rate(&durable) / rate(&off),
+            "ratio",
+        );
+        let ratio = rate(&durable) / block;
+        report.judge(
+            &section,
+            "durable / raw block writer",
+            (ratio, "ratio"),
+            Target::AtLeast(0.6),
+        );
+        report.tell(
+            &section,
+            "durable / append-only file",
+            rate(&durable) / file,
+            "ratio",
+        );
+        report.tell(&section, "server CPU, log off", cpu(&off), "us/record");
+        match cpu_target {
+            Some(t) => {
+                let value = (cpu(&durable), "us/record");
+                report.judge(&section, "server CPU, durable", value, Target::AtMost(t));
+            }
+            None => report.tell(&section, "server CPU, durable", cpu(&durable), "us/record"),
+        }
+        let latency = |q| {
+            median(
+                durable
+                    .iter()
+                    .map(|o| quantile(o.latencies.iter().copied(), q)),
+            )
+        };
+        report.tell(&section, "request p50", latency(0.5), "ms");
+        report.tell(&section, "request p99", latency(0.99), "ms");
+    }
+    Ok(())
+}
+
+fn put(options: &Options, load: Load, args: &[&str]) -> Result<Outcome> {
+    let host = Host::start(options, args)?;
+    host.stream("s", 4)?;
+    load.run(&host, "s", 0.5)?;
+    load.run(&host, "s", options.seconds)
+}

@@ -475,6 +475,9 @@ pub enum ControlError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The new module could not be made callable.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
 }
 
 /// The control plane: one change after another, each durable before it is seen.

@@ -10,9 +10,12 @@ pub mod time;
 
 pub mod hash_key;
 pub mod position;
+pub mod sequence;
 
 pub mod batch;
 pub mod block;
 
 pub mod catalog;
 pub mod port;
+pub mod put;
+pub mod read;

@@ -1,0 +1,85 @@
+"""What the contract tests share: unmodified AWS clients whose only peculiarity is their endpoint."""
+
+import itertools
+import os
+
+import boto3
+import pytest
+from botocore.config import Config
+
+NAMES = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def endpoint():
+    """The host that the test runner started."""
+    return os.environ["MILLSTREAM_URL"]
+
+
+def client(endpoint, **config):
+    return boto3.client(
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=Config(**config),
+    )
+
+
+@pytest.fixture(scope="session")
+def kinesis(endpoint):
+    """A client as anyone would make it."""
+    return client(endpoint)
+
+
+@pytest.fixture(scope="session")
+def unchecked(endpoint):
+    """A client that leaves it to the host to refuse, and takes its first answer."""
+    return client(endpoint, parameter_validation=False, retries={"total_max_attempts": 1})
+
+
+@pytest.fixture
+def make_stream(kinesis):
+    """Creates streams with names of their own and deletes them afterwards."""
+    made = []
+
+    def make(shards=1):
+        name = f"contract-{next(NAMES)}"
+        kinesis.create_stream(StreamName=name, ShardCount=shards)
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        kinesis.delete_stream(StreamName=name)
+
+
+@pytest.fixture
+def stream(make_stream):
+    """A stream of one shard."""
+    return make_stream()
+
+
+@pytest.fixture
+def read(kinesis):
+    """Reads a shard to its tip from where `how` says."""
+
+    def read(stream, shard="shardId-000000000000", **how):
+        how = how or {"ShardIteratorType": "TRIM_HORIZON"}
+        answer = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **how)
+        return drain(kinesis, answer["ShardIterator"])
+
+    return read
+
+
+def drain(kinesis, iterator, limit=10_000):
+    """All records from an iterator to the tip."""
+    records = []
+    while True:
+        page = kinesis.get_records(ShardIterator=iterator, Limit=limit)
+        assert len(page["Records"]) <= limit
+        records += page["Records"]
+        if not page["Records"] and page["MillisBehindLatest"] == 0:
+            return records
+        iterator = page["NextShardIterator"]

@@ -1,0 +1,40 @@
+//! The contract with Amazon's clients: `aws` and boto3, unmodified, drive a host of the test's own.
+//!
+//! The tests themselves are Python, beside this file; this runs them and passes on their verdict.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use support::{Host, build};
+
+#[test]
+fn amazons_clients_find_what_they_expect() -> Result<()> {
+    let mut host = Host::start()?;
+    let home = support::host::folder()?;
+    let status = Command::new(build::python()?)
+        .args([
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--durations=3",
+        ])
+        .arg(build::root().join("tests/contract"))
+        .current_dir(home.path())
+        .env("MILLSTREAM_URL", &host.api.url)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // Nothing of the person who runs the tests: no profile, no key, no region.
+        .env("HOME", home.path())
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_ENDPOINT_URL")
+        .env_remove("AWS_SESSION_TOKEN")
+        .env("AWS_ACCESS_KEY_ID", "any")
+        .env("AWS_SECRET_ACCESS_KEY", "any")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .status()?;
+    host.alive()?;
+    ensure!(status.success(), "pytest ended with {status}");
+    ensure!(host.stop()?.success(), "the host did not end well");
+    Ok(())
+}

@@ -19,3 +19,4 @@ pub mod catalog;
 pub mod port;
 pub mod put;
 pub mod read;
+pub mod trigger;

@@ -1,0 +1,287 @@
+//! A batch while it is put together: which records are in it, and when it is full.
+
+use crate::{
+    batch::Columns,
+    block::{Block, Slice},
+    position::Position,
+    time::Millis,
+};
+
+/// Consecutive records of a shard, shared with the log's pages.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    slices: Vec<Slice>,
+    records: usize,
+    bytes: usize,
+}
+
+/// What a batch may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Records at most.
+    pub records: usize,
+    /// Bytes of keys and data at most; the first record is taken whatever its size.
+    pub bytes: usize,
+    /// The position before which its records lie, where that is decided already.
+    pub end: Option<Position>,
+}
+
+/// One record, as it lies in its block.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Where it stands.
+    pub position: Position,
+    /// When it arrived.
+    pub arrival: Millis,
+    /// Its partition key.
+    pub key: &'a str,
+    /// Its data.
+    pub data: &'a [u8],
+}
+
+impl Batch {
+    /// Takes the records that there is room for; says whether the batch is full, that is, whether
+    /// the next record would not be taken.
+    pub fn take(&mut self, slices: Vec<Slice>, room: &Room) -> bool {
+        for mut slice in slices {
+            let before_end = room
+                .end
+                .map_or(u64::MAX, |end| end.0.saturating_sub(slice.first().0));
+            let wanted = u32::try_from(before_end)
+                .unwrap_or(u32::MAX)
+                .min(len(&slice));
+            let fitting =
+                wanted.min(u32::try_from(room.records - self.records).unwrap_or(u32::MAX));
+            let fitting =
+                match fitting_bytes(&slice, fitting, room.bytes.saturating_sub(self.bytes)) {
+                    0 if self.records == 0 => fitting.min(1),
+                    count => count,
+                };
+            let all = fitting == len(&slice);
+            if fitting > 0 {
+                slice.range.end = slice.range.start + fitting;
+                self.records += slice.count();
+                self.bytes += slice.payload();
+                self.slices.push(slice);
+            }
+            if !all {
+                return true;
+            }
+        }
+        let ended = room
+            .end
+            .is_some_and(|end| self.next().is_some_and(|next| next >= end));
+        ended || self.records >= room.records || self.bytes >= room.bytes
+    }
+
+    /// How many records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Their bytes of keys and data.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The position after the last record.
+    #[must_use]
+    pub fn next(&self) -> Option<Position> {
+        self.slices.last().map(Slice::next)
+    }
+
+    /// When the first record arrived, which is the oldest: arrivals never fall along a shard.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Millis> {
+        self.slices.first().map(|slice| slice.arrival)
+    }
+
+    /// How many records arrived before `horizon`; they come first.
+    #[must_use]
+    pub fn older_than(&self, horizon: Millis) -> usize {
+        let old = self
+            .slices
+            .iter()
+            .take_while(|slice| slice.arrival < horizon);
+        old.map(Slice::count).sum()
+    }
+
+    /// The position of record `index`, or the position after the last one where `index` is the count.
+    #[must_use]
+    pub fn position(&self, index: usize) -> Position {
+        assert!(
+            !self.is_empty() && index <= self.records,
+            "record {index} of {}",
+            self.records
+        );
+        let mut left = index as u64;
+        for slice in &self.slices {
+            if left < slice.count() as u64 {
+                return slice.first().plus(left);
+            }
+            left -= slice.count() as u64;
+        }
+        self.slices.last().map_or(Position::START, Slice::next)
+    }
+
+    /// The records, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        self.slices.iter().flat_map(|slice| {
+            let block: &Block = &slice.block;
+            slice.range.clone().map(move |i| Record {
+                position: slice.base.plus(i.into()),
+                arrival: slice.arrival,
+                key: block.key(i),
+                data: block.datum(i),
+            })
+        })
+    }
+
+    /// What a guest is called with.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        Columns::gather(&self.slices)
+    }
+}
+
+fn len(slice: &Slice) -> u32 {
+    slice.range.end - slice.range.start
+}
+
+/// The most of the slice's first `count` records that have at most `bytes` bytes together.
+fn fitting_bytes(slice: &Slice, count: u32, bytes: usize) -> u32 {
+    let start = slice.range.start;
+    let fits = |count: u32| slice.block.payload(start..start + count) <= bytes;
+    if fits(count) {
+        return count;
+    }
+    let (mut fitting, mut too_many) = (0, count);
+    while too_many - fitting > 1 {
+        let middle = fitting + (too_many - fitting) / 2;
+        if fits(middle) {
+            fitting = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::block::BlockBuilder;
+
+    fn slice(base: Position, arrival: u64, sizes: &[usize]) -> Slice {
+        let mut builder = BlockBuilder::default();
+        for &size in sizes {
+            builder.push("k", &vec![b'x'; size - 1]);
+        }
+        Slice {
+            block: builder.finish().unwrap(),
+            range: 0..sizes.len() as u32,
+            base,
+            arrival: Millis(arrival),
+        }
+    }
+
+    const ANY: Room = Room {
+        records: 100,
+        bytes: 1000,
+        end: None,
+    };
+
+    #[test]
+    fn the_first_record_is_taken_whatever_its_size() {
+        let mut batch = Batch::default();
+        assert!(batch.take(vec![slice(Position(5), 0, &[2000, 1])], &ANY));
+        assert_eq!((batch.len(), batch.next()), (1, Some(Position(6))));
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_fills_the_batch() {
+        let mut batch = Batch::default();
+        assert!(!batch.take(vec![slice(Position(5), 0, &[600])], &ANY));
+        assert!(batch.take(vec![slice(Position(6), 0, &[600])], &ANY));
+        assert_eq!(batch.len(), 1);
+    }
+
+    #[test]
+    fn a_batch_that_ends_at_a_position_takes_nothing_from_it_on() {
+        let end = Some(Position(7));
+        let mut batch = Batch::default();
+        assert!(batch.take(
+            vec![slice(Position(5), 0, &[1, 1, 1])],
+            &Room { end, ..ANY }
+        ));
+        assert_eq!(batch.next(), end);
+        // Retention took all of it: what comes is beyond its end, in a later epoch.
+        let mut batch = Batch::default();
+        assert!(batch.take(
+            vec![slice(Position::new(1, 7), 0, &[1])],
+            &Room { end, ..ANY }
+        ));
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn old_records_come_first() {
+        let mut batch = Batch::default();
+        let slices = vec![
+            slice(Position(0), 10, &[1, 1]),
+            slice(Position(2), 20, &[1]),
+        ];
+        batch.take(slices, &ANY);
+        let counts = [10, 11, 20, 21].map(|at| batch.older_than(Millis(at)));
+        assert_eq!(counts, [0, 2, 2, 3]);
+        assert_eq!(batch.oldest(), Some(Millis(10)));
+    }
+
+    proptest! {
+        #[test]
+        fn takes_the_longest_prefix_that_there_is_room_for(
+            blocks in prop::collection::vec(prop::collection::vec(1usize..40, 1..6), 1..8),
+            records in 1usize..20,
+            bytes in 1usize..300,
+            end in prop::option::of(1u64..30),
+        ) {
+            let room = Room { records, bytes, end: end.map(Position) };
+            let mut batch = Batch::default();
+            let mut base = 0;
+            let mut full = false;
+            for sizes in &blocks {
+                if !full {
+                    full = batch.take(vec![slice(Position(base), 0, sizes)], &room);
+                }
+                base += sizes.len() as u64;
+            }
+            let mut total = 0;
+            let sizes: Vec<usize> = blocks.concat();
+            let expected = sizes
+                .iter()
+                .zip(0..)
+                .take_while(|&(size, at)| {
+                    total += size;
+                    at < records && (total <= bytes || at == 0) && end.is_none_or(|end| (at as u64) < end)
+                })
+                .count();
+            prop_assert_eq!(batch.len(), expected);
+            prop_assert_eq!(batch.iter().count(), expected);
+            prop_assert_eq!(batch.columns().len(), expected);
+            prop_assert_eq!(batch.position(expected), Position(expected as u64));
+            if expected < sizes.len() {
+                prop_assert!(full);
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What becomes durable at once: a batch's outputs, its state writes, its dead letters and the
+//! checkpoint that moves past it. Nothing else makes a lane's commits.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::{checkpoint::Checkpoint, discard::Discards};
+use crate::{
+    batch::Output,
+    block::Block,
+    catalog::{Catalog, Shard, Stream, Trigger, key},
+    limit,
+    name::StreamName,
+    port::{Append, Commit, CommitError, Put},
+    put::route::route,
+};
+
+/// A trigger on one shard.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// The trigger.
+    pub trigger: Arc<Trigger>,
+    /// The version of its function that is called; none while there is no such function.
+    pub function_version: Option<u64>,
+    /// The shard.
+    pub shard: Shard,
+}
+
+/// Everything that one step of a lane makes durable.
+#[derive(Debug, Clone)]
+pub struct Effects {
+    /// Where the lane stands then.
+    pub checkpoint: Checkpoint,
+    /// Records that are done then.
+    pub done: usize,
+    /// Records for streams.
+    pub outputs: Vec<Output>,
+    /// What the function remembers.
+    pub writes: BTreeMap<String, Option<Bytes>>,
+    /// Records that are given up.
+    pub discards: Option<Discards>,
+}
+
+/// Why a lane's commit did not succeed, by what is to be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unsettled {
+    /// Nothing was written, and the function's answer is why: that is a failed attempt.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing was written, but the same may succeed later.
+    #[error("{0}")]
+    Postponed(String),
+    /// Only the checkpoint tells whether it was written.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl From<CommitError> for Unsettled {
+    fn from(error: CommitError) -> Self {
+        let text = error.to_string();
+        match error {
+            CommitError::Full | CommitError::Busy => Self::Postponed(text),
+            // A stream was deleted after the commit was planned.
+            CommitError::TooLarge { .. } | CommitError::Gone(_) => Self::Refused(text),
+            CommitError::Ambiguous(_) | CommitError::Unavailable(_) => Self::Unknown(text),
+        }
+    }
+}
+
+impl Effects {
+    /// That only the checkpoint moves.
+    #[must_use]
+    pub fn only(checkpoint: Checkpoint) -> Self {
+        Self {
+            checkpoint,
+            done: 0,
+            outputs: Vec::new(),
+            writes: BTreeMap::new(),
+            discards: None,
+        }
+    }
+
+    /// How many records are given to streams.
+    #[must_use]
+    pub fn output_records(&self) -> u64 {
+        self.outputs
+            .iter()
+            .map(|output| u64::from(output.block.len()))
+            .sum()
+    }
+
+    /// How many records are given up.
+    #[must_use]
+    pub fn discarded(&self) -> usize {
+        self.discards
+            .as_ref()
+            .map_or(0, |discards| discards.records.len())
+    }
+
+    /// The commit that makes them durable, with streams as they are in `catalog`.
+    ///
+    /// # Errors
+    /// [`Unsettled::Refused`] where an output's stream does not exist, or where it is too much.
+    pub fn plan(&self, lane: &Lane, catalog: &Catalog) -> Result<Commit, Unsettled> {
+        let mut commit = Commit::default();
+        for Output { stream, block } in &self.outputs {
+            append(&mut commit, existing(catalog, stream)?, block.clone());
+        }
+        let on_failure = lane.trigger.settings.on_failure_stream.as_ref();
+        if let (Some(discards), Some(stream)) = (&self.discards, on_failure)
+            && let Some(letters) = discards.letters(lane)
+        {
+            append(&mut commit, existing(catalog, stream)?, letters);
+        }
+        let (trigger, shard) = (lane.trigger.id, lane.shard.number);
+        commit.puts.reserve(self.writes.len() + 1);
+        commit
+            .puts
+            .extend(self.writes.iter().map(|(name, value)| Put {
+                key: key::state(trigger, shard, name),
+                value: value.clone(),
+            }));
+        commit.puts.push(Put {
+            key: key::lane(trigger, shard),
+            value: Some(self.checkpoint.encode()),
+        });
+        let operations = commit.appends.len() + commit.puts.len();
+        if operations > limit::COMMIT_OPERATIONS {
+            return Err(Unsettled::Refused(format!(
+                "the batch's outputs and state writes are {operations} operations; \
+                 at most {} are committed at once",
+                limit::COMMIT_OPERATIONS
+            )));
+        }
+        Ok(commit)
+    }
+}
+
+fn existing<'a>(catalog: &'a Catalog, stream: &StreamName) -> Result<&'a Stream, Unsettled> {
+    let missing = || Unsettled::Refused(format!("stream `{stream}` does not exist"));
+    catalog
+        .stream(stream.as_str())
+        .map(|stream| &**stream)
+        .ok_or_else(missing)
+}
+
+fn append(commit: &mut Commit, stream: &Stream, block: Block) {
+    let routed = route(stream, block).into_iter();
+    commit
+        .appends
+        .extend(routed.map(|(shard, block)| Append { shard, block }));
+}

@@ -1,0 +1,241 @@
+//! A lane's machine: told what happened, it says what to do next. One thing at a time, so that a
+//! shard's batches run one after another.
+//!
+//! It holds nothing that a crash may not take: a machine made anew goes on from the checkpoint.
+//! That is also how a lane is paused and how its settings change.
+
+mod gather;
+mod settle;
+
+use std::{mem, sync::Arc};
+
+use super::{
+    batch::Batch,
+    checkpoint::{Checkpoint, LoadError},
+    effect::{Effects, Unsettled},
+    policy::Policy,
+    retry,
+};
+use crate::{
+    port::{GuestError, InvokeError, Page, ReadError, ReadLimits, Verdict},
+    position::Position,
+    time::Millis,
+};
+
+/// What to do next. The machine waits for the event that answers it.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Read the checkpoint; answered by [`Event::Loaded`].
+    Load,
+    /// Read records; answered by [`Event::Read`].
+    Read {
+        /// From where.
+        from: Position,
+        /// How much.
+        limits: ReadLimits,
+    },
+    /// Wait until the first of the two; answered by [`Event::Woken`].
+    Wait {
+        /// Until the shard has grown beyond this position.
+        beyond: Option<Position>,
+        /// Until so many milliseconds have passed.
+        ms: Option<u64>,
+    },
+    /// Call the function; answered by [`Event::Invoked`].
+    Invoke {
+        /// The records.
+        batch: Arc<Batch>,
+        /// Which try of them this is, from 1.
+        attempt: u32,
+    },
+    /// Make durable; answered by [`Event::Committed`].
+    Commit(Arc<Effects>),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The stored checkpoint; none where nothing was stored yet.
+    Loaded(Result<Option<Checkpoint>, LoadError>),
+    /// Records were read.
+    Read {
+        /// What there was.
+        page: Result<Page, ReadError>,
+        /// The shard's next position as it was before reading: what is missing from the page up to
+        /// there will never come.
+        tail: Position,
+    },
+    /// The wait is over.
+    Woken,
+    /// The function answered.
+    Invoked(Result<Result<Verdict, GuestError>, InvokeError>),
+    /// The log answered.
+    Committed(Result<(), Unsettled>),
+}
+
+/// What the machine does, with what it needs to go on.
+#[derive(Debug)]
+enum Phase {
+    Loading,
+    Gathering(Gathering),
+    Invoking(Arc<Batch>),
+    Committing(Committing),
+    Resting(After),
+}
+
+/// A batch that is being put together.
+#[derive(Debug)]
+struct Gathering {
+    batch: Batch,
+    /// Where to read on.
+    from: Position,
+    /// When the batch goes even if it is not full.
+    due: Option<Millis>,
+}
+
+#[derive(Debug)]
+struct Committing {
+    effects: Arc<Effects>,
+    /// The batch whose verdict this is, if it is one.
+    verdict_on: Option<Arc<Batch>>,
+    /// How long to rest when it is done.
+    rest_ms: u64,
+}
+
+/// What comes after a rest.
+#[derive(Debug)]
+enum After {
+    Load,
+    /// Gather; what is there goes at once where `hurry` is set.
+    Gather {
+        hurry: bool,
+    },
+    Commit(Committing),
+}
+
+/// The machine of one lane.
+#[derive(Debug)]
+pub struct Machine {
+    policy: Policy,
+    start: Position,
+    checkpoint: Checkpoint,
+    phase: Phase,
+    /// Failures in a row that do not count as attempts.
+    stumbles: u32,
+    /// The last of them.
+    stumble: Option<Arc<str>>,
+    oldest: Option<Millis>,
+}
+
+impl Machine {
+    /// A machine and the first thing to do. A lane without a checkpoint begins at `start`.
+    #[must_use]
+    pub fn new(policy: Policy, start: Position) -> (Self, Action) {
+        let machine = Self {
+            policy,
+            start,
+            checkpoint: Checkpoint::at(start),
+            phase: Phase::Loading,
+            stumbles: 0,
+            stumble: None,
+            oldest: None,
+        };
+        (machine, Action::Load)
+    }
+
+    /// What to do after `event`, which answers the action before.
+    ///
+    /// # Panics
+    /// When it does not: then the shell is wrong, and going on could lose records.
+    #[must_use]
+    pub fn step(&mut self, now: Millis, event: Event) -> Action {
+        match (mem::replace(&mut self.phase, Phase::Loading), event) {
+            (Phase::Loading, Event::Loaded(loaded)) => self.loaded(loaded),
+            (Phase::Gathering(gathering), Event::Read { page, tail }) => match page {
+                Ok(page) => self.gathered(now, gathering, page, tail),
+                Err(error) => self.stumble(&error.to_string(), After::Gather { hurry: false }),
+            },
+            (Phase::Gathering(gathering), Event::Woken) => self.read(gathering),
+            (Phase::Invoking(batch), Event::Invoked(result)) => self.judged(now, batch, result),
+            (Phase::Committing(committing), Event::Committed(result)) => {
+                self.committed(now, committing, result)
+            }
+            (Phase::Resting(after), Event::Woken) => match after {
+                After::Load => self.load(),
+                After::Gather { hurry } => self.gather(hurry.then_some(now)),
+                After::Commit(committing) => self.commit(committing),
+            },
+            (phase, event) => panic!("{event:?} is no answer in {phase:?}"),
+        }
+    }
+
+    fn load(&mut self) -> Action {
+        self.phase = Phase::Loading;
+        Action::Load
+    }
+
+    fn loaded(&mut self, loaded: Result<Option<Checkpoint>, LoadError>) -> Action {
+        match loaded {
+            Ok(checkpoint) => {
+                self.checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::at(self.start));
+                self.gather(None)
+            }
+            Err(error) => self.stumble(&error.to_string(), After::Load),
+        }
+    }
+
+    /// Something failed that is not the function's fault: rest, longer each time.
+    fn stumble(&mut self, error: &str, after: After) -> Action {
+        self.stumbles = self.stumbles.saturating_add(1);
+        self.stumble = Some(error.into());
+        self.rest(retry::delay_ms(self.stumbles), after)
+    }
+
+    fn rest(&mut self, ms: u64, after: After) -> Action {
+        self.phase = Phase::Resting(after);
+        Action::Wait {
+            beyond: None,
+            ms: Some(ms),
+        }
+    }
+
+    fn steady(&mut self) {
+        self.stumbles = 0;
+        self.stumble = None;
+    }
+
+    /// What the lane is doing, in the words of [`crate::port::LaneStatus`].
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match &self.phase {
+            Phase::Gathering(gathering) if !gathering.batch.is_empty() => "batching",
+            Phase::Loading | Phase::Gathering(_) => "waiting",
+            Phase::Invoking(_) => "invoking",
+            Phase::Committing(_) => "committing",
+            Phase::Resting(_) => "backing_off",
+        }
+    }
+
+    /// Where the lane stands.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The last error, where the last try of anything failed.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&Arc<str>> {
+        let failed = self
+            .checkpoint
+            .pending
+            .as_ref()
+            .and_then(|pending| pending.error.as_ref());
+        self.stumble.as_ref().or(failed)
+    }
+
+    /// When the oldest record arrived that the lane has read and not done.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Millis> {
+        self.oldest
+    }
+}

@@ -1,0 +1,182 @@
+//! After the call: what the answer makes durable, what it costs, and what the log said to it.
+
+use std::sync::Arc;
+
+use super::{Action, After, Committing, Machine, Phase};
+use crate::{
+    port::{GuestError, InvokeError, Verdict},
+    time::Millis,
+    trigger::{
+        batch::Batch,
+        checkpoint::{Checkpoint, Pending},
+        discard::{Discards, Reason},
+        effect::{Effects, Unsettled},
+        retry,
+        verdict::{Blame, Judgement, judge},
+    },
+};
+
+/// Records that are given up in one commit at most, so that their letters fit into it even where
+/// each goes to another shard.
+pub(super) const DISCARDS_AT_ONCE: usize = 500;
+
+impl Machine {
+    pub(super) fn judged(
+        &mut self,
+        now: Millis,
+        batch: Arc<Batch>,
+        result: Result<Result<Verdict, GuestError>, InvokeError>,
+    ) -> Action {
+        match judge(result, batch.len()) {
+            Judgement::Progress { until, verdict } => self.advance(now, batch, until, verdict),
+            Judgement::Failed { error, blame } => self.fail(now, batch, error.into(), blame),
+            Judgement::NotCalled { error } => self.stumble(&error, After::Gather { hurry: true }),
+        }
+    }
+
+    /// The records before `until` are done.
+    fn advance(&mut self, now: Millis, batch: Arc<Batch>, until: usize, said: Verdict) -> Action {
+        let Verdict {
+            outputs,
+            writes,
+            failures,
+        } = said;
+        let done = until - failures.len();
+        let rejected = |failure: crate::port::RecordFailure| {
+            (failure.index as usize, Arc::from(failure.reason))
+        };
+        let discards = (!failures.is_empty()).then(|| Discards {
+            batch: Arc::clone(&batch),
+            records: failures.into_iter().map(rejected).collect(),
+            reason: Reason::Rejected,
+            attempts: self.checkpoint.attempts().saturating_add(1),
+            failed: now,
+        });
+        let effects = Effects {
+            checkpoint: remaining(&batch, until),
+            done,
+            outputs,
+            writes,
+            discards,
+        };
+        self.commit(Committing {
+            effects: Arc::new(effects),
+            verdict_on: Some(batch),
+            rest_ms: 0,
+        })
+    }
+
+    /// The attempt failed: count it durably before resting, or give up.
+    fn fail(&mut self, now: Millis, batch: Arc<Batch>, error: Arc<str>, blame: Blame) -> Action {
+        let attempts = self.checkpoint.attempts().saturating_add(1);
+        let is_exhausted = self.policy.is_exhausted(attempts);
+        let pending = Pending {
+            end: batch.position(batch.len()),
+            attempts,
+            error: Some(Arc::clone(&error)),
+            given_up: is_exhausted,
+        };
+        if !is_exhausted {
+            return self.commit(Committing {
+                effects: Arc::new(Effects::only(Checkpoint {
+                    next: batch.position(0),
+                    pending: Some(pending),
+                })),
+                verdict_on: None,
+                rest_ms: retry::delay_ms(attempts),
+            });
+        }
+        self.checkpoint.pending = Some(pending.clone());
+        let (count, rest) = match blame {
+            Blame::First => (1, remaining(&batch, 1).pending),
+            Blame::Batch => (batch.len(), Some(pending)),
+        };
+        self.discard(
+            now,
+            batch,
+            count,
+            (Reason::RetryAttemptsExhausted, error),
+            rest,
+        )
+    }
+
+    /// Gives up the first `count` records of `batch`, or as many of them as go at once; what remains
+    /// of the batch is pending as `rest`.
+    pub(super) fn discard(
+        &mut self,
+        now: Millis,
+        batch: Arc<Batch>,
+        count: usize,
+        (reason, error): (Reason, Arc<str>),
+        rest: Option<Pending>,
+    ) -> Action {
+        let count = count.min(batch.len()).min(DISCARDS_AT_ONCE);
+        let checkpoint = Checkpoint {
+            next: batch.position(count),
+            pending: rest.filter(|_| count < batch.len()),
+        };
+        let discards = Discards {
+            batch,
+            records: (0..count).map(|i| (i, Arc::clone(&error))).collect(),
+            reason,
+            attempts: self.checkpoint.attempts(),
+            failed: now,
+        };
+        let effects = Effects {
+            discards: Some(discards),
+            ..Effects::only(checkpoint)
+        };
+        self.commit(Committing {
+            effects: Arc::new(effects),
+            verdict_on: None,
+            rest_ms: 0,
+        })
+    }
+
+    pub(super) fn commit(&mut self, committing: Committing) -> Action {
+        let effects = Arc::clone(&committing.effects);
+        self.phase = Phase::Committing(committing);
+        Action::Commit(effects)
+    }
+
+    pub(super) fn committed(
+        &mut self,
+        now: Millis,
+        committing: Committing,
+        result: Result<(), Unsettled>,
+    ) -> Action {
+        match (result, committing.verdict_on.clone()) {
+            (Ok(()), _) => {
+                self.steady();
+                self.checkpoint = committing.effects.checkpoint.clone();
+                match committing.rest_ms {
+                    0 => self.gather(None),
+                    ms => self.rest(ms, After::Gather { hurry: false }),
+                }
+            }
+            (Err(Unsettled::Refused(error)), Some(batch)) => {
+                self.fail(now, batch, error.into(), Blame::Batch)
+            }
+            // Without a function's answer in it, a commit is refused only while streams change.
+            (Err(Unsettled::Refused(error) | Unsettled::Postponed(error)), _) => {
+                self.stumble(&error, After::Commit(committing))
+            }
+            (Err(Unsettled::Unknown(error)), _) => self.stumble(&error, After::Load),
+        }
+    }
+}
+
+/// Where the lane stands when the first `until` records of `batch` are done: the others are a batch
+/// of their own, tried as often as any.
+fn remaining(batch: &Batch, until: usize) -> Checkpoint {
+    let pending = (until < batch.len()).then(|| Pending {
+        end: batch.position(batch.len()),
+        attempts: 0,
+        error: None,
+        given_up: false,
+    });
+    Checkpoint {
+        next: batch.position(until),
+        pending,
+    }
+}

@@ -1,0 +1,70 @@
+//! A trigger's settings as its machine uses them: no sentinels, one unit of time.
+
+use crate::{catalog::TriggerSettings, limit};
+
+/// How batches are cut and when a record is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Records in a batch at most.
+    pub batch_records: usize,
+    /// Bytes of keys and data in a batch at most; a larger record is a batch of its own.
+    pub batch_bytes: usize,
+    /// How long to wait for a full batch.
+    pub window_ms: u64,
+    /// Retries after the first failure; none: for ever.
+    pub retries: Option<u32>,
+    /// How old a record may be when it is delivered; none: of any age.
+    pub age_ms: Option<u64>,
+}
+
+impl Policy {
+    /// Of settings that were checked.
+    #[must_use]
+    pub fn of(settings: &TriggerSettings) -> Self {
+        let age = u64::try_from(settings.maximum_record_age_in_seconds).ok();
+        Self {
+            batch_records: settings.batch_size as usize,
+            batch_bytes: limit::BATCH_BYTES,
+            window_ms: u64::from(settings.maximum_batching_window_in_seconds) * 1000,
+            retries: u32::try_from(settings.maximum_retry_attempts).ok(),
+            age_ms: age.map(|seconds| seconds * 1000),
+        }
+    }
+
+    /// Whether a batch that failed `attempts` times is not to be tried again.
+    #[must_use]
+    pub fn is_exhausted(&self, attempts: u32) -> bool {
+        self.retries.is_some_and(|retries| attempts > retries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(json: &str) -> Policy {
+        Policy::of(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn minus_one_is_no_limit() {
+        let policy = policy(r#"{"stream":"s","function":"f","starting_position":"LATEST"}"#);
+        assert_eq!(
+            (policy.retries, policy.age_ms, policy.window_ms),
+            (None, None, 0)
+        );
+        assert!(!policy.is_exhausted(u32::MAX));
+    }
+
+    #[test]
+    fn n_retries_are_n_plus_one_attempts() {
+        let policy = policy(
+            r#"{"stream":"s","function":"f","starting_position":"LATEST",
+            "maximum_retry_attempts":2,"maximum_record_age_in_seconds":60,
+            "maximum_batching_window_in_seconds":3}"#,
+        );
+        assert_eq!((policy.age_ms, policy.window_ms), (Some(60_000), 3_000));
+        assert!(!policy.is_exhausted(2));
+        assert!(policy.is_exhausted(3));
+    }
+}

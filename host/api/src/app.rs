@@ -1,11 +1,13 @@
 //! What every handler may use.
 
-use std::sync::Arc;
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use millstream_core::{
-    port::{Control, Invoke, Log, Modules, Triggers},
+    port::{Control, Invoke, Later, Log, Modules, Triggers},
     time::Millis,
 };
+use serde_json::{Map, Value};
+use thiserror::Error;
 
 /// The ports and settings behind all routes. Clones share everything.
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ pub struct App {
     pub uploads: Arc<crate::native::functions::Uploads>,
     /// The host's life: readiness and draining.
     pub life: Arc<crate::native::health::Life>,
+    /// What depends on which log was opened.
+    pub host: Arc<dyn Host>,
+    /// When the process started.
+    pub started: Millis,
     /// Who and where this host says it is.
     pub identity: Arc<Identity>,
     /// The clock.
@@ -39,4 +45,27 @@ pub struct Identity {
     pub account: String,
     /// As in `us-east-1`.
     pub region: String,
+}
+
+/// What only the binary can answer, since it alone knows which log it opened.
+pub trait Host: Send + Sync + fmt::Debug + 'static {
+    /// Writes a consistent copy of the log to `to`, which must not exist; gives what to tell of it.
+    fn backup(&self, to: PathBuf) -> Later<'static, Result<Map<String, Value>, BackupError>>;
+
+    /// Further fields for `/v1/status`, such as `wal_bytes`. Cheap.
+    fn figures(&self) -> Map<String, Value>;
+}
+
+/// Why there is no copy.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BackupError {
+    /// Something is at that path already; it was left alone.
+    #[error("{} already exists", .0.display())]
+    Exists(PathBuf),
+    /// The disk has no room for it.
+    #[error("no space left for {}", .0.display())]
+    Full(PathBuf),
+    /// Anything else, such as a directory that is missing.
+    #[error("the backup failed: {0}")]
+    Failed(String),
 }

@@ -1,1 +1,80 @@
-//! placeholder
+//! The native HTTP interface: everything that `host/docs/HTTP.md` says, route by route.
+//!
+//! It speaks with the ports behind [`App`] and knows nothing of Kinesis's shapes.
+
+mod datum;
+pub mod error;
+pub mod functions;
+pub mod health;
+mod host;
+mod ingest;
+mod input;
+mod invoke;
+pub mod metrics;
+mod streams;
+mod tail;
+mod triggers;
+
+use axum::{
+    Router,
+    handler::Handler,
+    http::{Method, Uri},
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get, post, put},
+};
+
+use self::error::NativeError;
+use crate::app::App;
+
+/// All native routes, and the answers to requests that fit none.
+pub fn router(app: App) -> Router {
+    let routes: [(&'static str, MethodRouter<App>); 16] = [
+        ("/livez", get(health::livez)),
+        ("/readyz", get(health::readyz)),
+        ("/metrics", get(metrics::get)),
+        ("/v1/status", get(host::status)),
+        ("/v1/backup", post(host::backup)),
+        ("/v1/streams", get(streams::list)),
+        (
+            "/v1/streams/{name}",
+            put(streams::put).get(streams::get).delete(streams::delete),
+        ),
+        ("/v1/streams/{name}/records", post(ingest::post)),
+        ("/v1/streams/{name}/tail", get(tail::get)),
+        ("/v1/functions", get(functions::list)),
+        (
+            "/v1/functions/{name}",
+            put(functions::put)
+                .get(functions::get)
+                .delete(functions::delete),
+        ),
+        ("/v1/functions/{name}/invoke", post(invoke::post)),
+        ("/v1/triggers", get(triggers::list)),
+        (
+            "/v1/triggers/{name}",
+            put(triggers::put)
+                .get(triggers::get)
+                .delete(triggers::delete),
+        ),
+        ("/v1/triggers/{name}/pause", post(triggers::pause)),
+        ("/v1/triggers/{name}/resume", post(triggers::resume)),
+    ];
+    let mut router = Router::new();
+    for (path, methods) in routes {
+        let methods = methods.fallback(no_such_method);
+        let counted = from_fn_with_state(app.metrics.route(path), metrics::count);
+        router = router.route(path, methods.layer(counted));
+    }
+    let unmatched = from_fn_with_state(app.metrics.route("unmatched"), metrics::count);
+    router
+        .fallback(no_such_route.layer(unmatched))
+        .with_state(app)
+}
+
+async fn no_such_route(uri: Uri) -> NativeError {
+    NativeError::NoRoute(uri.path().to_owned())
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> NativeError {
+    NativeError::Method(method, uri.path().to_owned())
+}

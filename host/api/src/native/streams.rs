@@ -1,0 +1,142 @@
+//! Streams: create, look, delete.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use millstream_core::{
+    catalog::{Refused, Request, Shard, Stream, StreamStatus},
+    hash_key::HashKey,
+    name::StreamName,
+    port::{ControlError, Log},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::NativeError,
+    input::{self, Name},
+};
+use crate::app::App;
+
+#[derive(Serialize)]
+struct StreamView<'a> {
+    name: &'a StreamName,
+    status: StreamStatus,
+    created_ms: Millis,
+    retention_hours: u32,
+    open_shards: usize,
+    records: u64,
+    shards: Vec<ShardView>,
+}
+
+#[derive(Serialize)]
+struct ShardView {
+    shard_id: String,
+    starting_hash_key: HashKey,
+    ending_hash_key: HashKey,
+    open: bool,
+    records: u64,
+    last_arrival_ms: Millis,
+}
+
+fn view<'a>(stream: &'a Stream, log: &dyn Log) -> StreamView<'a> {
+    let shards: Vec<_> = stream.shards.iter().map(|s| shard_view(s, log)).collect();
+    StreamView {
+        name: &stream.name,
+        status: stream.status,
+        created_ms: stream.created,
+        retention_hours: stream.retention_hours,
+        open_shards: stream.open_shards().count(),
+        records: shards.iter().map(|shard| shard.records).sum(),
+        shards,
+    }
+}
+
+fn shard_view(shard: &Shard, log: &dyn Log) -> ShardView {
+    let span = log.span(shard.number);
+    ShardView {
+        shard_id: shard.id(),
+        starting_hash_key: shard.range.start,
+        ending_hash_key: shard.range.end,
+        open: shard.closed.is_none(),
+        records: span.first.until(span.next),
+        last_arrival_ms: span.last_arrival,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Creation {
+    #[serde(default = "one")]
+    shards: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// `PUT /v1/streams/{name}`
+pub(super) async fn put(
+    State(app): State<App>,
+    Name(name): Name<StreamName>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, NativeError> {
+    let Creation { shards } = input::json(&headers, body, input::JSON_BYTES).await?;
+    let request = Request::CreateStream {
+        name: name.clone(),
+        shards,
+    };
+    let (status, catalog) = match app.control.apply(request).await {
+        Ok(change) => (StatusCode::CREATED, change.catalog),
+        Err(ControlError::Refused(Refused::StreamExists(name))) => {
+            let catalog = app.control.catalog();
+            let same = |stream: &Stream| stream.open_shards().count() == shards as usize;
+            if !catalog.stream(name.as_str()).is_some_and(|s| same(s)) {
+                return Err(Refused::StreamExists(name).into());
+            }
+            (StatusCode::OK, (*catalog).clone())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let stream = catalog
+        .stream(name.as_str())
+        .ok_or_else(|| NativeError::no_stream(&name))?;
+    Ok((status, Json(view(stream, &*app.log))).into_response())
+}
+
+/// `GET /v1/streams/{name}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Name(name): Name<StreamName>,
+) -> Result<Response, NativeError> {
+    let catalog = app.control.catalog();
+    let stream = catalog
+        .stream(name.as_str())
+        .ok_or_else(|| NativeError::no_stream(&name))?;
+    Ok(Json(view(stream, &*app.log)).into_response())
+}
+
+/// `GET /v1/streams`
+pub(super) async fn list(State(app): State<App>) -> Response {
+    #[derive(Serialize)]
+    struct Streams<'a> {
+        streams: Vec<StreamView<'a>>,
+    }
+    let catalog = app.control.catalog();
+    let streams = catalog.streams().map(|s| view(s, &*app.log)).collect();
+    Json(Streams { streams }).into_response()
+}
+
+/// `DELETE /v1/streams/{name}`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Name(name): Name<StreamName>,
+) -> Result<StatusCode, NativeError> {
+    app.control.apply(Request::DeleteStream { name }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

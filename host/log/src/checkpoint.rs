@@ -1,0 +1,263 @@
+//! Moving what is in the write-ahead log into the database, in small steps, beside the writer.
+//!
+//! SQLite starts its log anew only when all of it is in the database and a transaction begins, which
+//! never happens by itself under load. So a thread follows the writer closely, and when the log has
+//! its full size the writer takes the last, small step itself, between two transactions.
+//! The same thread keeps the watermark.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB, wal::CheckpointMode};
+
+use crate::{
+    stats::{Counters, add},
+    watermark::{self, Watermark},
+    writer::{self, Shared},
+};
+
+/// Bytes that make a step of the thread.
+const STEP_BYTES: u64 = 4 << 20;
+/// Bytes of the log from which on it is to start anew.
+const SOFT_BYTES: u64 = 32 << 20;
+/// Bytes of the log from which on the writer does whatever is left.
+const HARD_BYTES: u64 = 64 << 20;
+/// How far behind the watermark may be.
+const MARK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// Pages in the log.
+    pages: u64,
+    /// Pages of those that are in the database too.
+    moved: u64,
+    /// At how many pages the thread makes its next pass.
+    pass_at: u64,
+    /// At how many pages the writer tries again to take the last step.
+    retry_at: u64,
+    /// The newest durable commit, and the one that the watermark names.
+    commit: u64,
+    marked: u64,
+    closed: bool,
+}
+
+/// The state of the write-ahead log, between the writer and the checkpoint thread.
+#[derive(Debug)]
+pub(crate) struct Wal {
+    progress: Mutex<Progress>,
+    changed: Condvar,
+    page_bytes: u64,
+    full: AtomicBool,
+}
+
+/// What the thread is to do.
+#[derive(Debug, PartialEq, Eq)]
+enum Task {
+    Pass,
+    Mark(u64),
+    End,
+}
+
+impl Wal {
+    pub(crate) fn new(page_bytes: u64, commit: u64) -> Self {
+        let pass_at = STEP_BYTES / page_bytes;
+        let progress = Progress {
+            commit,
+            marked: commit,
+            pass_at,
+            ..Progress::default()
+        };
+        Self {
+            progress: Mutex::new(progress),
+            changed: Condvar::new(),
+            page_bytes,
+            full: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pages(&self, bytes: u64) -> u64 {
+        bytes / self.page_bytes
+    }
+
+    /// Bytes of the log in use.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lock().pages * self.page_bytes
+    }
+
+    /// The newest durable commit.
+    pub(crate) fn commit(&self) -> u64 {
+        self.lock().commit
+    }
+
+    /// Whether a checkpoint found the disk full, since this was last asked.
+    pub(crate) fn take_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed) && self.full.swap(false, Ordering::Relaxed)
+    }
+
+    /// The writer has committed; true when it is to make a pass before it goes on.
+    pub(crate) fn committed(&self, pages: u64, commit: u64) -> bool {
+        let mut progress = self.lock();
+        if pages < progress.pages {
+            progress.moved = 0;
+            progress.retry_at = 0;
+            progress.pass_at = self.pages(STEP_BYTES);
+        }
+        progress.pages = pages;
+        let was_marked = progress.commit == progress.marked;
+        progress.commit = commit;
+        let pass = progress.is_due() && !self.is_last_step(&progress);
+        let last = self.is_last_step(&progress) && pages >= progress.retry_at;
+        let wake = pass || (was_marked && progress.commit != progress.marked);
+        drop(progress);
+        if wake {
+            self.changed.notify_one();
+        }
+        last
+    }
+
+    /// Whether what is left is the writer's to move.
+    fn is_last_step(&self, progress: &Progress) -> bool {
+        let behind = progress.pages.saturating_sub(progress.moved);
+        let small = behind <= self.pages(2 * STEP_BYTES);
+        progress.pages >= self.pages(SOFT_BYTES) && small
+            || progress.pages >= self.pages(HARD_BYTES)
+    }
+
+    /// Moves what can be moved without waiting for readers. An error is fatal.
+    pub(crate) fn pass(&self, connection: &Connection, counters: &Counters) -> Result<(), String> {
+        let passed = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
+        add(&counters.checkpoints, 1);
+        let mut progress = self.lock();
+        match passed {
+            Ok((pages, moved)) => {
+                let count = |pages: i32| u64::try_from(pages).unwrap_or(0);
+                progress.moved = count(moved);
+                progress.pass_at = count(pages) + self.pages(STEP_BYTES);
+                // Left over is only what a reader still needs: it will be gone a little later.
+                progress.retry_at = count(pages) + self.pages(STEP_BYTES / 4);
+            }
+            Err(error) if writer::is_full(&error) => {
+                self.full.store(true, Ordering::Relaxed);
+                progress.pass_at = progress.pages + self.pages(STEP_BYTES);
+                progress.retry_at = progress.pass_at;
+            }
+            // The other side is at it.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                progress.pass_at = progress.pages + self.pages(STEP_BYTES / 4);
+            }
+            Err(error) => return Err(format!("cannot checkpoint the log: {error}")),
+        }
+        Ok(())
+    }
+
+    /// Waits for the next task of the thread, of which the last pass over `marked_at` counts.
+    fn next_task(&self, marked_at: Instant) -> Task {
+        let mut progress = self.lock();
+        loop {
+            if progress.closed {
+                return Task::End;
+            }
+            if progress.is_due() && !self.is_last_step(&progress) {
+                return Task::Pass;
+            }
+            if progress.commit == progress.marked {
+                progress = self
+                    .changed
+                    .wait(progress)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let left = MARK_EVERY.saturating_sub(marked_at.elapsed());
+            if left.is_zero() {
+                return Task::Mark(progress.commit);
+            }
+            let waited = self.changed.wait_timeout(progress, left);
+            progress = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ends the thread.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+}
+
+impl Progress {
+    fn is_due(&self) -> bool {
+        self.pages >= self.pass_at
+    }
+}
+
+/// What the thread owns.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) connection: Connection,
+    pub(crate) watermark: watermark::Writer,
+}
+
+impl Checkpointer {
+    /// Works until the log is closed, then gives itself back for the final checkpoint.
+    pub(crate) fn run(mut self) -> Self {
+        let shared = self.shared.clone();
+        let mut marked_at = Instant::now();
+        loop {
+            let done = match shared.wal.next_task(marked_at) {
+                Task::End => return self,
+                Task::Pass => shared.wal.pass(&self.connection, &shared.counters),
+                Task::Mark(commit) => {
+                    marked_at = Instant::now();
+                    self.mark(commit)
+                }
+            };
+            if let Err(why) = done {
+                shared.fail(&why);
+                return self;
+            }
+        }
+    }
+
+    /// Empties the log, so that little of it would be lost, and names the newest commit.
+    fn mark(&mut self, commit: u64) -> Result<(), String> {
+        let shared = &self.shared;
+        shared.wal.pass(&self.connection, &shared.counters)?;
+        let mark = Watermark {
+            commit,
+            epoch: shared.epoch,
+        };
+        if let Err(error) = self.watermark.write(mark) {
+            // The watermark before still holds, and is only further behind.
+            tracing::warn!(%error, "cannot write the watermark");
+        }
+        shared.wal.lock().marked = commit;
+        Ok(())
+    }
+
+    /// Moves everything into the database and names the newest commit.
+    pub(crate) fn finish(mut self) {
+        let emptied = self
+            .connection
+            .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+        if let Err(error) = emptied {
+            // The log stays beside the database and is read at the next open.
+            tracing::warn!(%error, "cannot checkpoint at the end");
+        }
+        let mark = Watermark {
+            commit: self.shared.wal.commit(),
+            epoch: self.shared.epoch,
+        };
+        if let Err(error) = self.watermark.write(mark) {
+            tracing::warn!(%error, "cannot write the watermark at the end");
+        }
+    }
+}

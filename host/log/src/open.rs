@@ -1,0 +1,351 @@
+//! From a data directory to a running log: lock, schema, watermark, epoch, shards; in this order.
+//!
+//! Invariant: nothing is changed before the lock is held and the data is known to be ours and whole.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use millstream_core::{
+    position::{EPOCH_MAX, ShardNumber},
+    time::Millis,
+};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension as _, wal::CheckpointMode};
+
+use crate::{
+    error::OpenError,
+    options::{Durability, Options},
+    row,
+    schema::{self, Identity},
+    shard::{Run, Shard, Shards, State},
+    watermark::{self, Watermark},
+};
+
+/// The database's file name.
+pub(crate) const DATABASE: &str = "millstream.db";
+/// SQLite before this can damage a database when two connections checkpoint.
+const SQLITE_AT_LEAST: i32 = 3_051_003;
+/// An epoch is at least the hours since 2024, so that a copy of old files does not repeat epochs.
+const EPOCHS_SINCE_SECONDS: u64 = 1_704_067_200;
+/// How far a restored backup leaps: more opens than the original can have had in the same hour.
+pub(crate) const RESTORED_LEAP: u64 = 64;
+/// The writer's page cache, in KiB: room for one large transaction.
+const CACHE_KIB: i64 = 16 << 10;
+const READER_CACHE_KIB: i64 = 2 << 10;
+/// By how much the database file grows at once, so that few checkpoints change its size.
+const CHUNK_BYTES: i32 = 4 << 20;
+/// Longer than any lock that SQLite takes by itself.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Everything that is known of an opened data directory.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// Held while the log is open.
+    pub(crate) lock: File,
+    pub(crate) connection: Connection,
+    pub(crate) watermark: watermark::Writer,
+    pub(crate) shards: Shards,
+    pub(crate) removals: VecDeque<ShardNumber>,
+    pub(crate) epoch: u64,
+    pub(crate) commit: u64,
+    pub(crate) page_bytes: u64,
+}
+
+/// Opens the data directory of `options`, or makes it.
+pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < SQLITE_AT_LEAST {
+        return Err(OpenError::Sqlite(rusqlite::version()));
+    }
+    let dir = &options.dir;
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    let lock = lock(dir)?;
+    let mark = watermark::read(dir).map_err(at(dir))?.unwrap_or_default();
+    let path = dir.join(DATABASE);
+    if !path.exists() {
+        refuse_loss(options, 0, mark)?;
+    }
+    let mut connection = writer(options, &path)?;
+    let (shards, removals, newest) = shards(&connection, dir)?;
+    let meta = Meta::read(&connection)?;
+    let commit = newest.max(meta.commit);
+    refuse_loss(options, commit, mark)?;
+    let epoch = meta.raise(&mut connection, mark, (options.clock)())?;
+    // The new epoch is not left to a log that could be lost.
+    connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)?;
+    let watermark = watermark::Writer::create(dir, Watermark { commit, epoch }).map_err(at(dir))?;
+    let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page_bytes = page_bytes.cast_unsigned();
+    Ok(Opened {
+        lock,
+        connection,
+        watermark,
+        shards,
+        removals,
+        epoch,
+        commit,
+        page_bytes,
+    })
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io {
+        path: path.clone(),
+        source,
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join("lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path);
+    let file = file.map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+    }
+}
+
+fn refuse_loss(options: &Options, found: u64, mark: Watermark) -> Result<(), OpenError> {
+    if found >= mark.commit {
+        return Ok(());
+    }
+    let (dir, watermark) = (options.dir.clone(), mark.commit);
+    let lost = OpenError::Lost {
+        dir,
+        found,
+        watermark,
+    };
+    if !options.accept_loss {
+        return Err(lost);
+    }
+    tracing::warn!(%lost, "going on without what was lost");
+    Ok(())
+}
+
+fn writer(options: &Options, path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    let dir = options.dir.clone();
+    let version = match identify(&connection, path)? {
+        Identity::Ours(found) if found > schema::VERSION => {
+            return Err(OpenError::Newer {
+                dir,
+                found,
+                known: schema::VERSION,
+            });
+        }
+        Identity::Ours(version) => version,
+        Identity::Empty => 0,
+        Identity::Foreign => {
+            return Err(OpenError::Foreign {
+                path: path.to_owned(),
+            });
+        }
+    };
+    if version == 0 {
+        connection.pragma_update(None, "page_size", options.page_bytes)?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Off => "OFF",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    chunked(&connection)?;
+    if let Some(pages) = options.max_pages {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    schema::migrate(&mut connection, version)?;
+    if version == 0 {
+        File::open(&options.dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(at(&options.dir))?;
+    }
+    Ok(connection)
+}
+
+fn identify(connection: &Connection, path: &Path) -> Result<Identity, OpenError> {
+    match schema::identify(connection) {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            Err(OpenError::Foreign {
+                path: path.to_owned(),
+            })
+        }
+        identified => Ok(identified?),
+    }
+}
+
+fn chunked(connection: &Connection) -> rusqlite::Result<()> {
+    let mut bytes = CHUNK_BYTES;
+    connection.file_control(Some(MAIN_DB), rusqlite::FileControl::ChunkSize(&mut bytes))
+}
+
+/// A connection for checkpoints beside the writer.
+pub(crate) fn checkpointer(options: &Options) -> rusqlite::Result<Connection> {
+    let connection = beside(&options.dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Off => "OFF",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    chunked(&connection)?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(crate) fn reader(dir: &Path) -> rusqlite::Result<Connection> {
+    beside(dir, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn beside(dir: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let path: PathBuf = dir.join(DATABASE);
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// The row of `meta`.
+#[derive(Debug)]
+pub(crate) struct Meta {
+    pub(crate) epoch: u64,
+    pub(crate) commit: u64,
+    pub(crate) restored: bool,
+}
+
+impl Meta {
+    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        connection.query_row(
+            "SELECT epoch, commit_number, restored FROM meta",
+            [],
+            |row| {
+                let word = |i: usize| row.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok(Self {
+                    epoch: word(0)?,
+                    commit: word(1)?,
+                    restored: row.get(2)?,
+                })
+            },
+        )
+    }
+
+    /// Gives this open an epoch that no position had before, and makes it durable.
+    fn raise(
+        &self,
+        connection: &mut Connection,
+        mark: Watermark,
+        now: Millis,
+    ) -> Result<u64, OpenError> {
+        let hours = now.seconds().saturating_sub(EPOCHS_SINCE_SECONDS) / 3600;
+        let used = self.epoch.max(mark.epoch);
+        let leap = if self.restored { RESTORED_LEAP } else { 0 };
+        let epoch = (used + 1).max(hours) + leap;
+        if epoch > EPOCH_MAX {
+            return Err(OpenError::EpochsExhausted(epoch));
+        }
+        let transaction = connection.transaction()?;
+        transaction.execute(
+            "UPDATE meta SET epoch = ?1, restored = 0",
+            [epoch.cast_signed()],
+        )?;
+        transaction.commit()?;
+        Ok(epoch)
+    }
+}
+
+/// All shards, those whose blocks are still to be removed, and the newest commit that a block names.
+fn shards(
+    connection: &Connection,
+    dir: &Path,
+) -> Result<(Shards, VecDeque<ShardNumber>, u64), OpenError> {
+    let damaged = |what: String| OpenError::Damaged {
+        dir: dir.to_owned(),
+        what,
+    };
+    let mut states: std::collections::BTreeMap<u32, State> = std::collections::BTreeMap::new();
+    let mut removals = VecDeque::new();
+    let mut rests = connection.prepare("SELECT number, next, arrival_ms, state FROM shard")?;
+    let mut rows = rests.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, next, arrival): (u32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (next, stage): (u64, i64) = (next.cast_unsigned(), row.get(3)?);
+        let arrival = Millis(arrival.cast_unsigned());
+        let state = State {
+            first: next,
+            next,
+            arrival,
+            dropped: stage != 0,
+            ..State::default()
+        };
+        states.insert(number, state);
+        if stage == 1 {
+            removals.push_back(ShardNumber(number));
+        }
+    }
+    let mut runs =
+        connection.prepare("SELECT shard, epoch, first FROM run ORDER BY shard, epoch")?;
+    let mut rows = runs.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, epoch, first): (u32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let run = Run {
+            epoch: epoch.cast_unsigned(),
+            first: first.cast_unsigned(),
+        };
+        states.entry(number).or_default().runs.push(run);
+    }
+    let (known, mut newest) = (Shards::default(), 0);
+    for (number, mut state) in states {
+        let number = ShardNumber(number);
+        if !state.dropped {
+            newest = newest.max(ends(connection, number, &mut state)?);
+            if state.next < state.runs.position(state.next).ordinal() || state.first > state.next {
+                return Err(damaged(format!("shard {number:?} ends before it begins")));
+            }
+        }
+        known.insert(Shard::new(number, state));
+    }
+    Ok((known, removals, newest))
+}
+
+/// Sets where a shard begins and ends from its first and last block; gives the last one's commit.
+fn ends(connection: &Connection, number: ShardNumber, state: &mut State) -> rusqlite::Result<u64> {
+    let ids = row::ids(number);
+    let first = connection
+        .prepare_cached("SELECT id FROM block WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1")?
+        .query_row(ids, |row| row.get(0))
+        .optional()?;
+    let Some(first) = first else {
+        return Ok(0);
+    };
+    connection
+        .prepare_cached(
+            "SELECT id, count, arrival_ms, commit_number FROM block \
+             WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(ids, |row| {
+            let word = |i: usize| row.get::<_, i64>(i).map(i64::cast_unsigned);
+            state.first = row::ordinal(first);
+            state.next = row::ordinal(row.get(0)?) + word(1)?;
+            state.arrival = Millis(word(2)?);
+            word(3)
+        })
+}

@@ -1,0 +1,217 @@
+//! Threads that read from the database, each with a connection of its own; never in the writer's way.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::{self, JoinHandle},
+};
+
+use millstream_core::{
+    port::{Later, Page, ReadError, ReadLimits},
+    position::{Position, ShardNumber},
+    time::Millis,
+};
+use rusqlite::{Connection, OptionalExtension as _};
+use tokio::sync::oneshot;
+
+use crate::{
+    row::{self, COLUMNS, Stored, corrupt},
+    tail::Filler,
+};
+
+type Task = Box<dyn FnOnce(&Connection) + Send>;
+
+/// The threads.
+pub(crate) struct Readers {
+    tasks: Mutex<Option<mpsc::Sender<Task>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Readers")
+    }
+}
+
+impl Readers {
+    pub(crate) fn start(connections: Vec<Connection>) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel::<Task>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let start = |connection| {
+            let receiver = receiver.clone();
+            let name = "log-reader".to_owned();
+            thread::Builder::new()
+                .name(name)
+                .spawn(move || work(&connection, &receiver))
+        };
+        let threads = connections
+            .into_iter()
+            .map(start)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            tasks: Mutex::new(Some(sender)),
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Runs `read` on one of the threads.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
+    ) -> Later<'static, Result<T, ReadError>> {
+        let (reply, answer) = oneshot::channel();
+        let task = Box::new(move |connection: &Connection| drop(reply.send(read(connection))));
+        if let Some(tasks) = &*self.tasks.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Where no thread is left, the reply is dropped and the answer says so.
+            let _ = tasks.send(task);
+        }
+        Box::pin(async move {
+            let closed = || ReadError::Unavailable("the log is closed".to_owned());
+            answer.await.unwrap_or_else(|_| Err(closed()))
+        })
+    }
+
+    /// Finishes what was asked and ends the threads.
+    pub(crate) fn close(&self) {
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        for thread in self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(connection: &Connection, tasks: &Mutex<mpsc::Receiver<Task>>) {
+    loop {
+        let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(task) = task else {
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| task(connection))).is_err() {
+            tracing::error!("a read panicked");
+        }
+    }
+}
+
+pub(crate) fn unavailable(error: rusqlite::Error) -> ReadError {
+    ReadError::Unavailable(error.to_string())
+}
+
+/// Records of `shard` from `ordinal` on, of those before `next`.
+///
+/// What was trimmed in between is skipped; any other gap is damage. Damage ends a page; it is an
+/// error where the page would be empty.
+pub(crate) fn read(
+    connection: &Connection,
+    shard: ShardNumber,
+    ordinal: u64,
+    next: u64,
+    limits: ReadLimits,
+) -> Result<Page, ReadError> {
+    let mut filler = Filler::new(limits);
+    match fill(connection, shard, ordinal..next, &mut filler) {
+        Ok(()) => Ok(filler.finish()),
+        Err(error) => {
+            let page = filler.finish();
+            if page.slices.is_empty() {
+                Err(error)
+            } else {
+                Ok(page)
+            }
+        }
+    }
+}
+
+fn fill(
+    connection: &Connection,
+    shard: ShardNumber,
+    wanted: std::ops::Range<u64>,
+    filler: &mut Filler,
+) -> Result<(), ReadError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM block WHERE id >= coalesce((SELECT id FROM block \
+         WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1), ?2) AND id < ?3 ORDER BY id"
+    );
+    let damaged = |error: rusqlite::Error| damage(&error, row::id(shard, wanted.start));
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let ids = (
+        row::ids(shard).0,
+        row::id(shard, wanted.start),
+        row::id(shard, wanted.end),
+    );
+    let mut rows = statement.query(ids).map_err(damaged)?;
+    let mut expected = None;
+    while let Some(row) = rows.next().map_err(damaged)? {
+        let Stored { id, placed, .. } = Stored::read(row).map_err(damaged)??;
+        let end = placed.end();
+        if expected
+            .replace(end)
+            .is_some_and(|expected| expected != row::ordinal(id))
+        {
+            return Err(corrupt(id, "the block before it is missing"));
+        }
+        if end > wanted.start && !filler.add(&placed, wanted.start) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// SQLite's own finding of damage, where it is one.
+fn damage(error: &rusqlite::Error, id: i64) -> ReadError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => corrupt(id, &error.to_string()),
+        _ => ReadError::Unavailable(error.to_string()),
+    }
+}
+
+/// The position of the first record at or after `at`, of those from `first` to before `next`.
+pub(crate) fn locate(
+    connection: &Connection,
+    shard: ShardNumber,
+    at: Millis,
+    (first, next): (u64, u64),
+) -> Result<Option<Position>, ReadError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT id, epoch, count, arrival_ms FROM block \
+             WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
+        )
+        .map_err(unavailable)?;
+    let low = row::id(shard, first);
+    let (mut left, mut right, mut found) = (first, next, None);
+    while left < right {
+        let middle = left + (right - left) / 2;
+        let seen = statement
+            .query_row((low, row::id(shard, middle)), |row| {
+                let word = |i: usize| row.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok((
+                    row::ordinal(row.get(0)?),
+                    word(1)?,
+                    word(2)?,
+                    Millis(word(3)?),
+                ))
+            })
+            .optional()
+            .map_err(|error| damage(&error, row::id(shard, middle)))?;
+        match seen {
+            Some((base, epoch, _, arrival)) if arrival >= at => {
+                found = Some(Position::new(epoch, base));
+                right = base;
+            }
+            Some((base, _, count, _)) => left = (base + count).max(middle + 1),
+            // Trimmed in between.
+            None => left = middle + 1,
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,282 @@
+//! The one thread that writes: everything that waits goes into one transaction and one sync.
+//!
+//! Invariant: only here is a [`Durable`] made, after COMMIT, and so `fdatasync`, has returned.
+//! Invariant: an error that leaves open what is durable ends the process; a full disk does not.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use millstream_core::{
+    port::{Appended, Commit, CommitError, Durable},
+    position::ShardNumber,
+    time::Millis,
+};
+use rusqlite::{Connection, ErrorCode};
+
+use crate::{
+    checkpoint::Wal,
+    group::{Group, Stamp, Written},
+    options::Fatal,
+    queue::{CommitReply, Job, Queue, TrimReply},
+    reserve::Reserve,
+    retention::{self, Trimmed},
+    shard::{Shard, Shards},
+    stats::{Counters, add},
+    tail::Budget,
+};
+
+/// What the writer shares with the rest of the log.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) shards: Shards,
+    pub(crate) wal: Wal,
+    pub(crate) counters: Counters,
+    pub(crate) fatal: Fatal,
+    pub(crate) epoch: u64,
+}
+
+impl Shared {
+    /// It is no longer known what is durable.
+    pub(crate) fn fail(&self, why: &str) {
+        self.fatal.strike(why);
+        self.queue.fail(why);
+    }
+}
+
+/// The writer's own.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) connection: Connection,
+    pub(crate) reserve: Reserve,
+    pub(crate) budget: Budget,
+    pub(crate) clock: fn() -> Millis,
+    /// The newest durable transaction.
+    pub(crate) commit: u64,
+    /// Dropped shards that still have blocks.
+    pub(crate) removals: VecDeque<ShardNumber>,
+    /// Pages in the write-ahead log, kept by its hook.
+    pub(crate) wal_pages: Arc<AtomicU64>,
+}
+
+/// What a transaction holds, until it is durable.
+struct Turn {
+    answers: Vec<(CommitReply, Instant, Vec<Appended>)>,
+    trims: Vec<(Arc<Shard>, Millis, TrimReply)>,
+    trimmed: Vec<Option<Trimmed>>,
+    erased: Option<bool>,
+}
+
+impl Writer {
+    /// Works until the queue is closed and empty, or something fatal happens.
+    pub(crate) fn run(mut self) {
+        let _watch = PanicWatch(self.shared.clone());
+        let shared = self.shared.clone();
+        while let Some(jobs) = shared.queue.take(!self.removals.is_empty()) {
+            if let Err(why) = self.turn(jobs) {
+                shared.fail(&why);
+                return;
+            }
+        }
+    }
+
+    /// One transaction. An error is fatal.
+    fn turn(&mut self, jobs: Vec<Job>) -> Result<(), String> {
+        let began = Instant::now();
+        let shared = self.shared.clone();
+        let full = self.is_full();
+        let stamp = Stamp {
+            epoch: shared.epoch,
+            now: (self.clock)(),
+            commit: self.commit + 1,
+        };
+        let mut group = Group::new(&shared.shards, stamp);
+        let mut turn = Turn {
+            answers: Vec::new(),
+            trims: Vec::new(),
+            trimmed: Vec::new(),
+            erased: None,
+        };
+        for job in jobs {
+            match job {
+                Job::Commit { commit, reply, .. } if full && !frees_room(&commit) => {
+                    add(&shared.counters.full, 1);
+                    drop(reply.send(Err(CommitError::Full)));
+                }
+                Job::Commit {
+                    commit,
+                    since,
+                    reply,
+                } => match group.plan(commit) {
+                    Ok(appended) => turn.answers.push((reply, since, appended)),
+                    Err(error) => drop(reply.send(Err(error))),
+                },
+                Job::Trim {
+                    shard,
+                    before,
+                    reply,
+                } => {
+                    turn.trims
+                        .push((shared.shards.get_or_new(shard), before, reply));
+                }
+            }
+        }
+        match self.transact(&mut group, &mut turn) {
+            Ok(written) => self.publish(group, turn, written, began),
+            Err(error) if is_full(&error) => {
+                drop(group);
+                self.roll_back(turn)
+            }
+            Err(error) => {
+                let why = format!("cannot write the log, what is durable is unknown: {error}");
+                for (reply, ..) in turn.answers {
+                    drop(reply.send(Err(CommitError::Ambiguous(why.clone()))));
+                }
+                Err(why)
+            }
+        }
+    }
+
+    fn is_full(&mut self) -> bool {
+        if self.shared.wal.take_full() {
+            self.reserve.release();
+        }
+        self.reserve.is_missing()
+    }
+
+    fn transact(&mut self, group: &mut Group<'_>, turn: &mut Turn) -> rusqlite::Result<Written> {
+        let connection = &self.connection;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut removed = false;
+        for (shard, before, _) in &turn.trims {
+            let dropped = shard.state().dropped;
+            let trimmed = if dropped {
+                None
+            } else {
+                retention::trim(connection, shard, *before)?
+            };
+            removed |= trimmed.is_some();
+            turn.trimmed.push(trimmed);
+        }
+        if let Some(shard) = self.removals.front() {
+            turn.erased = Some(retention::erase(connection, *shard)?);
+            removed = true;
+        }
+        let written = group.write(connection)?;
+        if removed || !(written.is_named() || written.is_nothing()) {
+            connection
+                .prepare_cached("UPDATE meta SET commit_number = ?1")?
+                .execute([(self.commit + 1).cast_signed()])?;
+        }
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        if removed || !written.is_nothing() {
+            self.commit += 1;
+        }
+        Ok(written)
+    }
+
+    /// Shows what is durable now and answers.
+    fn publish(
+        &mut self,
+        group: Group<'_>,
+        turn: Turn,
+        written: Written,
+        began: Instant,
+    ) -> Result<(), String> {
+        let counters = &self.shared.counters;
+        self.removals.extend(group.publish(&mut self.budget));
+        if turn.erased == Some(true) {
+            self.removals.pop_front();
+        }
+        for ((shard, _, reply), trimmed) in turn.trims.into_iter().zip(turn.trimmed) {
+            if let Some(Trimmed { first, .. }) = trimmed {
+                self.budget.forget(shard.state().trim(first));
+            }
+            drop(reply.send(Ok(trimmed.map_or(0, |trimmed| trimmed.records))));
+        }
+        counters
+            .tail_bytes
+            .store(self.budget.held() as u64, Ordering::Relaxed);
+        let now = Instant::now();
+        for (reply, since, appended) in turn.answers {
+            counters.commit_latency.record(now - since);
+            add(&counters.commits, 1);
+            drop(reply.send(Ok(durable(appended))));
+        }
+        if !written.is_nothing() || turn.erased.is_some() {
+            add(&counters.transactions, 1);
+            add(&counters.records, written.records);
+            add(&counters.bytes, written.bytes);
+            counters.transaction_latency.record(now - began);
+        }
+        self.hand_over()
+    }
+
+    /// Tells the checkpoint thread how far the log is, or takes the last step of a checkpoint itself.
+    fn hand_over(&self) -> Result<(), String> {
+        let wal = &self.shared.wal;
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        if wal.committed(pages, self.commit) {
+            wal.pass(&self.connection, &self.shared.counters)?;
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self, turn: Turn) -> Result<(), String> {
+        self.reserve.release();
+        if !self.connection.is_autocommit() {
+            self.connection
+                .execute_batch("ROLLBACK")
+                .map_err(|error| format!("cannot roll back after the disk was full: {error}"))?;
+        }
+        add(&self.shared.counters.full, turn.answers.len());
+        for (reply, ..) in turn.answers {
+            drop(reply.send(Err(CommitError::Full)));
+        }
+        for (.., reply) in turn.trims {
+            drop(reply.send(Err(CommitError::Full)));
+        }
+        // A removal that does not fit waits for the next turn, behind the others.
+        self.removals
+            .rotate_left(usize::from(!self.removals.is_empty()));
+        Ok(())
+    }
+}
+
+/// For commits whose transaction's COMMIT has returned.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the writer that alone may say so"
+)]
+fn durable(appended: Vec<Appended>) -> Durable<Vec<Appended>> {
+    Durable::after_sync(appended)
+}
+
+/// Whether a commit may use the room that was kept for making room.
+fn frees_room(commit: &Commit) -> bool {
+    commit.appends.is_empty() && commit.puts.iter().all(|put| put.value.is_none())
+        || !commit.drops.is_empty()
+}
+
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// A panic in the writer leaves a transaction half planned: nobody may go on as if it were whole.
+#[derive(Debug)]
+struct PanicWatch(Arc<Shared>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the log's writer panicked");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The log's promises, tested over its public interface; one file a promise.
+
+#[cfg(test)]
+mod commit;
+#[cfg(test)]
+mod open;
+#[cfg(test)]
+mod read;
+#[cfg(test)]
+mod world;

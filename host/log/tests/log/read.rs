@@ -1,0 +1,158 @@
+//! Reading: the tail in memory and the disk give the same, whatever is asked.
+
+use std::time::Duration;
+
+use millstream_core::{
+    port::{Log as _, ReadLimits},
+    position::{Position, ShardNumber},
+    time::Millis,
+};
+use millstream_log::{Options, SqliteLog};
+use tokio::time::timeout;
+
+use crate::world::{ALL, World, read_from, records};
+
+/// Long enough for the slowest machine; only a lost wake-up waits for it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+async fn fill(log: &SqliteLog, shard: u32, commits: u64) -> Vec<Position> {
+    let mut positions = Vec::new();
+    for i in 0..commits {
+        let three = [0, 1, 2].map(|j| format!("{}", 3 * i + j));
+        let appended = log.commit(records(shard, &three)).await.unwrap();
+        positions.extend((0..3).map(|j| appended[0].first.plus(j)));
+    }
+    positions
+}
+
+#[tokio::test]
+async fn pages_join_without_gap_or_repetition_at_every_limit() {
+    let (warm, cold) = (World::new(), World::new());
+    for log in [warm.open(), cold.open_cold()] {
+        let positions = fill(&log, 1, 20).await;
+        for limits in [
+            ReadLimits {
+                records: 1,
+                bytes: usize::MAX,
+            },
+            ReadLimits {
+                records: 7,
+                bytes: usize::MAX,
+            },
+            ReadLimits {
+                records: usize::MAX,
+                bytes: 1,
+            },
+            ReadLimits {
+                records: usize::MAX,
+                bytes: 17,
+            },
+            ALL,
+        ] {
+            let found = read_from(&log, 1, Position::START, limits).await.unwrap();
+            let seen: Vec<Position> = found.iter().map(|(position, _)| *position).collect();
+            assert_eq!(seen, positions, "{limits:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_small_tail_keeps_the_newest_and_the_disk_has_the_rest() {
+    let world = World::new();
+    let log = SqliteLog::open(Options {
+        tail_bytes: 1_000,
+        ..world.options()
+    })
+    .unwrap();
+    let positions = fill(&log, 1, 50).await;
+    assert!(
+        (1..=1_000).contains(&log.stats().tail_bytes),
+        "{:?}",
+        log.stats()
+    );
+    for (i, from) in positions.iter().enumerate() {
+        let found = read_from(&log, 1, *from, ALL).await.unwrap();
+        assert_eq!(found[0], (*from, i.to_string()));
+        assert_eq!(found.len(), positions.len() - i);
+    }
+}
+
+#[tokio::test]
+async fn a_shard_that_never_was_is_empty() {
+    let world = World::new();
+    let log = world.open();
+    assert_eq!(read_from(&log, 5, Position::START, ALL).await.unwrap(), []);
+    assert_eq!(
+        log.locate(ShardNumber(5), Millis(0)).await.unwrap(),
+        Position::START
+    );
+    let span = log.span(ShardNumber(5));
+    assert_eq!((span.first, span.next), (Position::START, Position::START));
+}
+
+#[tokio::test]
+async fn a_moment_leads_to_the_first_record_that_arrived_then() {
+    fn clock() -> Millis {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NOW: AtomicU64 = AtomicU64::new(0);
+        Millis(NOW.fetch_add(1, Ordering::Relaxed) * 10)
+    }
+    let world = World::new();
+    let mut blocks = Vec::new();
+    for tail_bytes in [0, 700, usize::MAX] {
+        let log = SqliteLog::open(Options {
+            tail_bytes,
+            clock,
+            ..world.options()
+        })
+        .unwrap();
+        for _ in 0..5 {
+            let appended = log.commit(records(1, &["a", "b"])).await.unwrap();
+            blocks.push((appended[0].first, appended[0].arrival));
+        }
+        for (i, (first, arrival)) in blocks.iter().enumerate() {
+            let locate = |at| log.locate(ShardNumber(1), Millis(at));
+            assert_eq!(locate(arrival.0).await.unwrap(), *first);
+            let next = log.span(ShardNumber(1)).next;
+            let after = blocks.get(i + 1).map_or(next, |(first, _)| *first);
+            assert_eq!(
+                locate(arrival.0 + 1).await.unwrap(),
+                after,
+                "{tail_bytes}, block {i}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wake_up_is_lost() {
+    let world = World::new();
+    let log = std::sync::Arc::new(world.open());
+    let readers: Vec<_> = (0..200)
+        .map(|i| {
+            let log = log.clone();
+            tokio::spawn(async move {
+                let shard = ShardNumber(i % 3);
+                let (mut from, mut count) = (Position::START, 0);
+                while count < 100 {
+                    log.grown(shard, from).await;
+                    let page = log.read(shard, from, ALL).await.unwrap();
+                    from = page.next(from);
+                    count += page.count();
+                }
+                count
+            })
+        })
+        .collect();
+    for _ in 0..100 {
+        for shard in 0..3 {
+            log.commit(records(shard, &["a"]))
+                .await
+                .unwrap()
+                .into_inner();
+        }
+    }
+    for reader in readers {
+        assert_eq!(timeout(DEADLINE, reader).await.unwrap().unwrap(), 100);
+    }
+}

@@ -167,6 +167,19 @@ pub fn refused(data: &Path, args: &[&str]) -> Result<(ExitStatus, String)> {
     Ok((status, text))
 }
 
+/// Starts a host and kills it after a while, whether or not it was ready by then.
+pub fn killed_while_starting(data: &Path, after: Duration) -> Result<()> {
+    let mut child = serve(data, &[])?
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // The moment is what the caller draws lots for.
+    thread::sleep(after);
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}
+
 /// An empty folder on the disk that holds the build: /tmp may be memory.
 pub fn folder() -> Result<TempDir> {
     let parent = build::target().join("tests");

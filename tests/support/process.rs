@@ -1,7 +1,7 @@
 //! Child processes: their signals, their end, and what the kernel says of them.
 
 use std::{
-    process::{Child, ExitStatus},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-use crate::wait::within;
+use crate::{build, wait::within};
 
 /// Sends a signal to one process.
 pub fn signal(child: &Child, signal: Signal) -> Result<()> {
@@ -50,4 +50,30 @@ pub fn exists(pid: u32) -> bool {
 #[must_use]
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// Runs a command of the binary under test to its end.
+pub fn millstream(args: &[&str]) -> Result<Output> {
+    let mut command = Command::new(build::binary()?);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .env_remove("RUST_LOG");
+    command.output().with_context(|| format!("run {command:?}"))
+}
+
+/// Processes whose command line contains `text`.
+pub fn mentioning(text: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        // A process may end while it is looked at.
+        let Ok(line) = std::fs::read(entry?.path().join("cmdline")) else {
+            continue;
+        };
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(text) {
+            found.push(line);
+        }
+    }
+    Ok(found)
 }

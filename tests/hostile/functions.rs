@@ -1,0 +1,174 @@
+//! Functions that mean harm: each attack is stopped by its limit, by name, while the host stays small
+//! and quick and other functions go on.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use support::{Api, Host, process};
+
+/// An attack and the words by which its end is known.
+const ATTACKS: &[(&str, &[&str])] = &[
+    ("loop", &["time_ms"]),
+    ("call-loop", &["time_ms"]),
+    ("memory", &["memory_bytes"]),
+    ("recursion", &["stack"]),
+    ("output-flood", &["output_records", "output_bytes"]),
+    ("huge-output", &["output_bytes", "call_bytes"]),
+    ("state-flood", &["state_entries", "state_bytes"]),
+    ("trap", &["trap"]),
+    ("panic", &["trap"]),
+    ("exit", &["trap"]),
+    ("sleep", &["time_ms"]),
+];
+
+/// Limits that a loaded machine reaches soon.
+const LIMITS: &str = "time_ms=700&memory_bytes=33554432";
+
+/// How much the host may grow while all attacks run at once: a few instances and their buffers.
+const GROWTH: u64 = 400 << 20;
+
+fn deploy(api: &Api, attack: &str) -> Result<()> {
+    api.stream(&format!("in-{attack}"), 1)?;
+    api.stream(&format!("dead-{attack}"), 1)?;
+    api.deploy(
+        attack,
+        "hostile",
+        &format!("{LIMITS}&config.attack={attack}"),
+    )?;
+    let settings = json!({
+        "stream": format!("in-{attack}"), "function": attack,
+        "maximum_retry_attempts": 1, "on_failure_stream": format!("dead-{attack}"),
+    });
+    api.trigger(attack, settings)?;
+    Ok(())
+}
+
+#[test]
+fn every_attack_ends_at_its_limit_while_others_are_served() -> Result<()> {
+    let mut host = Host::start()?;
+    let api = host.api.clone();
+    api.stream("in", 1)?;
+    api.stream("out", 1)?;
+    api.deploy("copy", "fixture", "config.to=out")?;
+    api.trigger("copy", json!({ "stream": "in", "function": "copy" }))?;
+    for (attack, _) in ATTACKS {
+        deploy(&api, attack)?;
+    }
+    let before = process::memory(host.pid(), "VmRSS")?;
+    for (attack, _) in ATTACKS {
+        api.lines(&format!("in-{attack}"), "", "go\n")?;
+    }
+    let slowest = serve_meanwhile(&api)?;
+    for (attack, words) in ATTACKS {
+        api.caught_up(attack)?;
+        let dead = api.events(&format!("dead-{attack}"))?;
+        ensure!(dead.len() == 1, "{attack}: {dead:?}");
+        ensure!(dead[0]["attempts"] == 2, "{attack}: {dead:?}");
+        ensure!(dead[0]["text"] == "go", "{attack}: {dead:?}");
+        named(attack, words, &dead[0]["error"])?;
+    }
+    let grown = process::memory(host.pid(), "VmHWM")?.saturating_sub(before);
+    println!(
+        "grown by {} MiB; slowest answer meanwhile {slowest:?}",
+        grown >> 20
+    );
+    ensure!(grown < GROWTH, "the attacks cost {} MiB", grown >> 20);
+    host.alive()
+}
+
+fn named(attack: &str, words: &[&str], error: &Value) -> Result<()> {
+    let error = error.as_str().context("no error")?;
+    ensure!(
+        words.iter().any(|word| error.contains(word)),
+        "{attack} ended with: {error}"
+    );
+    ensure!(error.len() <= 4096, "{attack} ended at length: {error}");
+    Ok(())
+}
+
+/// Asks for life and passes records on while the attacks go on; the slowest answer.
+fn serve_meanwhile(api: &Api) -> Result<Duration> {
+    let mut slowest = Duration::ZERO;
+    for n in 0..40 {
+        let begin = Instant::now();
+        ensure!(api.get("/livez")?.status == 200, "the host does not serve");
+        slowest = slowest.max(begin.elapsed());
+        api.lines("in", "", &format!("{n}\n"))?;
+    }
+    api.caught_up("copy")?;
+    ensure!(
+        api.records("out")?.len() == 40,
+        "an innocent function lost records"
+    );
+    // Lenient: the machine may be loaded by more than this test.
+    ensure!(
+        slowest < Duration::from_secs(3),
+        "an answer took {slowest:?}"
+    );
+    Ok(slowest)
+}
+
+#[test]
+fn a_log_flood_is_cut_and_harms_nobody() -> Result<()> {
+    let host = Host::start()?;
+    host.api.deploy(
+        "flood",
+        "hostile",
+        &format!("{LIMITS}&config.attack=log-flood"),
+    )?;
+    let call = json!({ "records": [{ "partition_key": "k", "text": "go" }] });
+    let answer = host.api.post("/v1/functions/flood/invoke", &call)?.ok()?;
+    let lines = answer["logs"].as_array().context("no logs")?;
+    let kept: usize = lines
+        .iter()
+        .filter_map(|line| line["message"].as_str().map(str::len))
+        .sum();
+    ensure!(kept <= 64 << 10, "{kept} bytes of log are kept");
+    ensure!(answer["logs_dropped"].as_u64() > Some(0), "nothing was cut");
+    Ok(())
+}
+
+#[test]
+fn an_attack_in_a_dry_run_is_an_answer_that_names_the_limit() -> Result<()> {
+    let host = Host::start()?;
+    host.api.deploy(
+        "memory",
+        "hostile",
+        &format!("{LIMITS}&config.attack=memory"),
+    )?;
+    let call = json!({ "records": [{ "partition_key": "k", "text": "go" }] });
+    let answer = host.api.post("/v1/functions/memory/invoke", &call)?.ok()?;
+    ensure!(answer["error"]["kind"] == "limit", "{answer}");
+    ensure!(answer["error"]["limit"] == "memory_bytes", "{answer}");
+    ensure!(
+        answer["memory_bytes"].as_u64() <= Some(33_554_432),
+        "{answer}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_function_that_always_fails_keeps_its_status_and_its_place() -> Result<()> {
+    let host = Host::start()?;
+    host.api.stream("in", 1)?;
+    host.api
+        .deploy("loop", "hostile", &format!("{LIMITS}&config.attack=loop"))?;
+    host.api
+        .trigger("loop", json!({ "stream": "in", "function": "loop" }))?;
+    host.api.lines("in", "", "go\n")?;
+    let shown = support::until("an error", || {
+        let shown = host.api.lanes("loop")?;
+        Ok(shown["shards"][0]["last_error"]
+            .is_string()
+            .then_some(shown))
+    })?;
+    named("loop", &["time_ms"], &shown["shards"][0]["last_error"])?;
+    ensure!(shown["lag_records"] == 1, "{shown}");
+    // A better version is all that it takes.
+    host.api.stream("out", 1)?;
+    host.api.deploy("loop", "fixture", "config.to=out")?;
+    host.api.caught_up("loop")?;
+    ensure!(host.api.records("out")?.len() == 1, "the record is lost");
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! What users do, from the first stream to a DAG over real input, by the means that they have.
+
+mod backup;
+mod cli;
+mod curl;
+mod dag;
+mod demo;
+mod failures;
+mod functions;
+mod host;
+mod ingest;
+mod triggers;

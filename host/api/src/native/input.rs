@@ -112,8 +112,13 @@ pub(super) async fn json<T: DeserializeOwned>(
     parse(if bytes.is_empty() { b"{}" } else { &bytes })
 }
 
-/// Parses JSON; the error names the field, the line and the column.
+/// Parses a JSON object; the error names the field, the line and the column.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, NativeError> {
+    // A struct would be taken from an array of its fields as well.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let what = "the body is not what is expected: an array in place of an object, at line 1";
+        return Err(NativeError::BadRequest(what.to_owned()));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

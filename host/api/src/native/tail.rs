@@ -22,11 +22,13 @@ use millstream_core::{
     name::StreamName,
     port::{Later, ReadError, ReadLimits},
     position::Position,
+    sequence::SequenceNumber,
 };
 use serde::Deserialize;
 
 use super::{
     error::NativeError,
+    health::Stage,
     input::{Name, Params},
 };
 use crate::app::App;
@@ -48,12 +50,31 @@ pub(super) struct Query {
     max_records: Option<NonZeroU64>,
 }
 
+/// Where to begin.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(try_from = "String")]
 enum From {
+    /// After the newest record.
     #[default]
     Latest,
+    /// At the oldest record that is kept.
     TrimHorizon,
+    /// After the record of this number.
+    After(SequenceNumber),
+}
+
+impl TryFrom<String> for From {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "LATEST" => Ok(Self::Latest),
+            "TRIM_HORIZON" => Ok(Self::TrimHorizon),
+            number => SequenceNumber::parse(number).map(Self::After).map_err(|_| {
+                format!("{text:?} is neither LATEST nor TRIM_HORIZON nor a sequence number")
+            }),
+        }
+    }
 }
 
 /// `GET /v1/streams/{name}/tail`
@@ -91,28 +112,38 @@ pub(super) async fn get(
 }
 
 fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeError> {
+    let mut shards: Vec<&Shard> = stream.shards.iter().collect();
+    if let Some(id) = &query.shard {
+        let shard = stream.shard(id).ok_or_else(|| {
+            let name = &stream.name;
+            NativeError::Setting(format!(
+                "shard is {id:?}, which stream `{name}` does not have"
+            ))
+        })?;
+        shards = vec![shard];
+    }
+    if let From::After(number) = query.from {
+        // The number tells of one shard only; where the others were is not known.
+        let of_it = |shard: &Shard| {
+            (number.created, number.shard) == (shard.created.seconds(), shard.index)
+        };
+        if !matches!(shards[..], [shard] if of_it(shard)) {
+            let what = "from is a sequence number; it needs `shard`, and must be of that shard";
+            return Err(NativeError::Setting(what.to_owned()));
+        }
+    }
     let lane = |shard: &Shard| {
         let span = app.log.span(shard.number);
-        let next = match query.from {
-            From::Latest => span.next,
-            From::TrimHorizon => span.first,
-        };
         Lane {
             shard: shard.clone(),
-            next,
+            next: match query.from {
+                From::Latest => span.next,
+                From::TrimHorizon => span.first,
+                From::After(number) => number.position.plus(1),
+            },
         }
     };
-    let Some(id) = &query.shard else {
-        return Ok(stream.shards.iter().map(lane).collect());
-    };
-    let shard = stream.shard(id).ok_or_else(|| {
-        let what = format!(
-            "shard is {id:?}, which stream `{}` does not have",
-            stream.name
-        );
-        NativeError::Setting(what)
-    })?;
-    Ok(vec![lane(shard)])
+    Ok(shards.into_iter().map(lane).collect())
 }
 
 /// One shard, and what of it is sent next.
@@ -142,6 +173,10 @@ impl Tail {
             return None;
         }
         loop {
+            // Here as well, since a tail that always has something to read never waits.
+            if self.app.life.stage() == Stage::Draining {
+                return Some(self.goodbye());
+            }
             match self.read().await {
                 Ok(Some(events)) => return Some(events),
                 Ok(None) => {}
@@ -152,10 +187,7 @@ impl Tail {
             }
             match self.wait().await {
                 Woken::Grown => {}
-                Woken::Draining => {
-                    self.ended = true;
-                    return Some(Bytes::from_static(b": the host is shutting down\n\n"));
-                }
+                Woken::Draining => return Some(self.goodbye()),
                 Woken::Silence if self.stream_is_there() => {
                     return Some(Bytes::from_static(b":\n\n"));
                 }
@@ -167,13 +199,19 @@ impl Tail {
         }
     }
 
+    fn goodbye(&mut self) -> Bytes {
+        self.ended = true;
+        Bytes::from_static(b": the host is shutting down\n\n")
+    }
+
     /// Reads the next shard that has something.
     async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
         for _ in 0..self.lanes.len() {
             let turn = self.turn;
             self.turn = (turn + 1) % self.lanes.len();
             let lane = &mut self.lanes[turn];
-            if self.app.log.span(lane.shard.number).next <= lane.next {
+            let end = self.app.log.span(lane.shard.number).next;
+            if end <= lane.next {
                 continue;
             }
             let records = usize::try_from(self.left).unwrap_or(usize::MAX);
@@ -184,6 +222,8 @@ impl Tail {
             let page = self.app.log.read(lane.shard.number, lane.next, limits);
             let page = page.await?;
             if page.slices.is_empty() {
+                // Positions without records, as after the log was opened anew.
+                lane.next = end;
                 continue;
             }
             lane.next = page.next(lane.next);

@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{checkpoint::Checkpoint, discard::Discards};
+use super::{
+    checkpoint::Checkpoint,
+    discard::{Discards, Reason},
+};
 use crate::{
     batch::Output,
     block::Block,
@@ -80,6 +83,13 @@ impl Effects {
             writes: BTreeMap::new(),
             discards: None,
         }
+    }
+
+    /// Whether this is what a function answered, and not only what became of its failures.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        let rejected = |discards: &Discards| discards.reason == Reason::Rejected;
+        self.done > 0 || self.discards.as_ref().is_some_and(rejected)
     }
 
     /// How many records are given to streams.

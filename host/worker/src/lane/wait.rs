@@ -1,0 +1,58 @@
+//! Actions that may be dropped at any point: reading and waiting.
+
+use std::{future::pending, time::Duration};
+
+use millstream_core::{
+    catalog::key,
+    position::{Position, ShardNumber},
+    trigger::{Action, Checkpoint, Event, checkpoint::LoadError},
+};
+
+use crate::{order::Spec, world::World};
+
+/// Does what `action` says. Calls and commits are not for here.
+pub(super) async fn event(world: &World, spec: &Spec, action: Action) -> Event {
+    let shard = spec.lane.shard.number;
+    match action {
+        Action::Load => Event::Loaded(load(world, spec).await),
+        Action::Read { from, limits } => {
+            let tail = world.log.span(shard).next;
+            let page = world.log.read(shard, from, limits).await;
+            Event::Read { page, tail }
+        }
+        Action::Wait { beyond, ms } => {
+            tokio::select! {
+                () = grown(world, shard, beyond) => (),
+                () = passed(ms) => (),
+            }
+            Event::Woken
+        }
+        Action::Invoke { .. } | Action::Commit(_) => unreachable!("calls and commits have effects"),
+    }
+}
+
+async fn load(world: &World, spec: &Spec) -> Result<Option<Checkpoint>, LoadError> {
+    let key = key::lane(spec.lane.trigger.id, spec.lane.shard.number);
+    let stored = world.log.get_many(vec![key]).await?;
+    stored
+        .first()
+        .and_then(Option::as_ref)
+        .map(|stored| Checkpoint::decode(stored))
+        .transpose()
+}
+
+async fn grown(world: &World, shard: ShardNumber, beyond: Option<Position>) {
+    match beyond {
+        Some(beyond) => {
+            world.log.grown(shard, beyond).await;
+        }
+        None => pending().await,
+    }
+}
+
+async fn passed(ms: Option<u64>) {
+    match ms {
+        Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        None => pending().await,
+    }
+}

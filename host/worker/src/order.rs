@@ -1,0 +1,86 @@
+//! What a lane is told to do, and how it says that it does so.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use millstream_core::{
+    catalog::{Function, Shard, Trigger},
+    port::Limits,
+    position::Position,
+    trigger::{Lane, Policy},
+};
+use tokio::sync::watch;
+
+/// All that a lane needs to know of its trigger and its function. Fixed while a machine runs.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) lane: Lane,
+    pub(crate) shard_id: String,
+    pub(crate) policy: Policy,
+    pub(crate) start: Position,
+    pub(crate) callee: Option<Callee>,
+}
+
+/// The function's part of a call.
+#[derive(Debug)]
+pub(crate) struct Callee {
+    pub(crate) version: u64,
+    pub(crate) limits: Limits,
+    pub(crate) config: Arc<BTreeMap<String, String>>,
+}
+
+impl Spec {
+    pub(crate) fn new(trigger: &Arc<Trigger>, function: Option<&Function>, shard: &Shard) -> Self {
+        Self {
+            lane: Lane {
+                trigger: Arc::clone(trigger),
+                function_version: function.map(|function| function.version),
+                shard: shard.clone(),
+            },
+            shard_id: shard.id(),
+            policy: Policy::of(&trigger.settings),
+            // Shards that came after the trigger are read from their oldest record.
+            start: trigger
+                .starts
+                .get(&shard.number)
+                .copied()
+                .unwrap_or(Position::START),
+            callee: function.map(|function| Callee {
+                version: function.version,
+                limits: function.limits,
+                config: Arc::new(function.config.clone()),
+            }),
+        }
+    }
+}
+
+/// What a lane shall do from now on.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
+    Run(Arc<Spec>),
+    Pause(Arc<Spec>),
+    Stop,
+}
+
+/// A lane's orders are numbered, so that it can say which one it follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbered {
+    pub(crate) number: u64,
+    pub(crate) order: Order,
+}
+
+/// Waits until a lane follows order `number`: nothing of earlier orders is in flight then.
+#[derive(Debug)]
+pub(crate) struct Settling {
+    pub(crate) number: u64,
+    pub(crate) follows: watch::Receiver<u64>,
+}
+
+impl Settling {
+    pub(crate) async fn settled(mut self) {
+        // An error means that the lane has ended, which settles everything.
+        let _ = self
+            .follows
+            .wait_for(|&follows| follows >= self.number)
+            .await;
+    }
+}

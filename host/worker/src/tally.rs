@@ -1,0 +1,162 @@
+//! What a lane shows of itself: where it stands and what it did since the host started.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use millstream_core::{
+    port::{Disposition, GuestError, InvokeError, Invoked, LaneStatus, Span},
+    position::Position,
+    time::Millis,
+    trigger::{Effects, Machine},
+};
+
+/// Upper bounds of the latency histogram's buckets, in milliseconds.
+pub(crate) const LATENCY_BOUNDS_MS: [u64; 12] =
+    [1, 2, 5, 10, 20, 50, 100, 250, 1_000, 5_000, 30_000, 300_000];
+
+/// What can go wrong with a batch, as it is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Returned,
+    Trapped,
+    Limit,
+    Invalid,
+    Record,
+    NotReady,
+    Throttled,
+    Host,
+    Commit,
+}
+
+impl Fault {
+    /// The names under which they are shown, in the order of the variants.
+    pub(crate) const NAMES: [&str; 9] = [
+        "returned",
+        "trapped",
+        "limit",
+        "invalid",
+        "record",
+        "not_ready",
+        "throttled",
+        "host",
+        "commit",
+    ];
+
+    fn of(result: &Result<Invoked, InvokeError>) -> Option<Self> {
+        match result {
+            Ok(invoked) => match &invoked.result {
+                Ok(verdict) => {
+                    let mut failures = verdict.failures.iter();
+                    let retried = failures.any(|f| f.disposition == Disposition::Retry);
+                    retried.then_some(Self::Record)
+                }
+                Err(GuestError::Returned { .. }) => Some(Self::Returned),
+                Err(GuestError::Trapped { .. }) => Some(Self::Trapped),
+                Err(GuestError::Limit { .. }) => Some(Self::Limit),
+                Err(GuestError::Invalid { .. }) => Some(Self::Invalid),
+            },
+            Err(InvokeError::NotReady(..)) => Some(Self::NotReady),
+            Err(InvokeError::Throttled) => Some(Self::Throttled),
+            Err(InvokeError::Host(_)) => Some(Self::Host),
+        }
+    }
+}
+
+/// A lane's tally, shared with those who ask. The lane alone writes it, a few times a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Board(Mutex<Tally>);
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub(crate) state: &'static str,
+    pub(crate) position: Position,
+    pub(crate) oldest: Option<Millis>,
+    pub(crate) attempts: u32,
+    pub(crate) last_error: Option<Arc<str>>,
+    pub(crate) invocations: u64,
+    /// By [`Fault`].
+    pub(crate) faults: [u64; Fault::NAMES.len()],
+    pub(crate) batches: u64,
+    pub(crate) records: u64,
+    pub(crate) outputs: u64,
+    pub(crate) dead_letters: u64,
+    /// Dead letters that had nowhere to go.
+    pub(crate) dropped: u64,
+    /// From a record's arrival to the call that first delivers it.
+    pub(crate) latency: Latency,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Latency {
+    /// The last one counts what is above all bounds.
+    pub(crate) buckets: [u64; LATENCY_BOUNDS_MS.len() + 1],
+    pub(crate) sum_ms: u64,
+}
+
+impl Board {
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn show(&self, machine: &Machine) {
+        let mut tally = self.tally();
+        tally.state = machine.state();
+        tally.position = machine.checkpoint().next;
+        tally.attempts = machine.checkpoint().attempts();
+        tally.oldest = machine.oldest();
+        tally.last_error = machine.last_error().cloned();
+    }
+
+    pub(crate) fn called(&self, result: &Result<Invoked, InvokeError>) {
+        let mut tally = self.tally();
+        tally.invocations += u64::from(result.is_ok());
+        if let Some(fault) = Fault::of(result) {
+            tally.faults[fault as usize] += 1;
+        }
+    }
+
+    pub(crate) fn committed(&self, effects: &Effects, has_on_failure: bool) {
+        let mut tally = self.tally();
+        tally.batches += u64::from(effects.is_answer());
+        tally.records += effects.done as u64;
+        tally.outputs += effects.output_records();
+        tally.dead_letters += effects.discarded() as u64;
+        if !has_on_failure {
+            tally.dropped += effects.discarded() as u64;
+        }
+    }
+}
+
+impl Tally {
+    pub(crate) fn status(&self, shard_id: String, span: Span, now: Millis) -> LaneStatus {
+        let lag_records = self.position.until(span.next);
+        let waits = self.oldest.filter(|_| lag_records > 0);
+        LaneStatus {
+            shard_id,
+            state: self.state,
+            position: self.position,
+            lag_records,
+            lag_ms: waits.map_or(0, |oldest| now.since(oldest)),
+            attempts: self.attempts,
+            last_error: self.last_error.as_deref().map(str::to_owned),
+            batches: self.batches,
+            records: self.records,
+            outputs: self.outputs,
+            dead_letters: self.dead_letters,
+        }
+    }
+}
+
+impl Latency {
+    pub(crate) fn add(&mut self, ms: u64) {
+        let bucket = LATENCY_BOUNDS_MS.partition_point(|&bound| bound < ms);
+        self.buckets[bucket] += 1;
+        self.sum_ms += ms;
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets) {
+            *mine += theirs;
+        }
+        self.sum_ms += other.sum_ms;
+    }
+}

@@ -1,0 +1,234 @@
+//! All lanes: started, told and stopped as the catalog says.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use millstream_core::{
+    catalog::{Catalog, Function, Shard, Trigger},
+    name::TriggerName,
+    port::{Invoke, LaneStatus, Log, Triggers},
+    position::ShardNumber,
+    time::Millis,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    lane::Task,
+    order::{Numbered, Order, Settling, Spec},
+    samples,
+    tally::Board,
+    world::{Options, World},
+};
+
+/// The workers of a host.
+#[derive(Debug)]
+pub struct Workers {
+    world: Arc<World>,
+    lanes: Mutex<Lanes>,
+}
+
+/// By the trigger's id, which is never given twice, and the shard.
+type LaneKey = (u64, ShardNumber);
+
+#[derive(Debug, Default)]
+struct Lanes {
+    running: BTreeMap<LaneKey, Handle>,
+    drained: bool,
+}
+
+/// A lane as its workers see it. Dropping it ends its task.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) trigger: Arc<Trigger>,
+    function: Option<Arc<Function>>,
+    pub(crate) shard: Shard,
+    pub(crate) board: Arc<Board>,
+    orders: watch::Sender<Numbered>,
+    follows: watch::Receiver<u64>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Workers {
+    /// Without any lane: [`Workers::reconcile`] starts them.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn Log>,
+        invoke: Arc<dyn Invoke>,
+        clock: fn() -> Millis,
+        options: Options,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            world: Arc::new(World {
+                log,
+                invoke,
+                clock,
+                options,
+                catalog: ArcSwap::default(),
+            }),
+            lanes: Mutex::default(),
+        })
+    }
+
+    /// Makes the lanes be as `catalog` says. When it returns, a trigger that is paused or deleted has
+    /// nothing in flight that could still be committed. Calls must be made one after another.
+    pub async fn reconcile(&self, catalog: Arc<Catalog>) {
+        for (_ended, settling) in self.arrange(&catalog) {
+            settling.settled().await;
+        }
+    }
+
+    /// Stops all lanes for good; calls that are under way get [`Options::grace`] to end.
+    pub async fn drain(&self) {
+        let settling: Vec<Settling> = {
+            let mut lanes = self.lanes();
+            lanes.drained = true;
+            lanes
+                .running
+                .values()
+                .map(|handle| handle.order(Order::Stop))
+                .collect()
+        };
+        for settling in settling {
+            settling.settled().await;
+        }
+    }
+
+    /// Adds the workers' samples to `text`, in Prometheus's format.
+    pub fn samples(&self, text: &mut String) {
+        let lanes = self.lanes();
+        samples::write(text, lanes.running.values(), &self.world);
+    }
+
+    /// Gives out orders; what must settle, with the handles of lanes that end.
+    fn arrange(&self, catalog: &Arc<Catalog>) -> Vec<(Option<Handle>, Settling)> {
+        let mut lanes = self.lanes();
+        if lanes.drained {
+            return Vec::new();
+        }
+        self.world.catalog.store(Arc::clone(catalog));
+        let mut settling = Vec::new();
+        let mut before = std::mem::take(&mut lanes.running);
+        for trigger in catalog.triggers() {
+            let stream = catalog.stream(trigger.settings.stream.as_str());
+            let function = catalog.function(trigger.settings.function.as_str());
+            for shard in stream.into_iter().flat_map(|stream| &stream.shards) {
+                let key = (trigger.id, shard.number);
+                let alive = before
+                    .remove(&key)
+                    .filter(|handle| !handle.task.is_finished());
+                let mut handle = match alive {
+                    Some(handle) if handle.follows(trigger, function) => {
+                        lanes.running.insert(key, handle);
+                        continue;
+                    }
+                    Some(handle) => handle,
+                    None => self.spawn(trigger, shard),
+                };
+                let order = handle.order_for(trigger, function);
+                let pauses = matches!(order, Order::Pause(_));
+                let settles = handle.order(order);
+                if pauses {
+                    settling.push((None, settles));
+                }
+                lanes.running.insert(key, handle);
+            }
+        }
+        for handle in before.into_values() {
+            let settles = handle.order(Order::Stop);
+            settling.push((Some(handle), settles));
+        }
+        settling
+    }
+
+    /// A lane whose first order is yet to be given.
+    fn spawn(&self, trigger: &Arc<Trigger>, shard: &Shard) -> Handle {
+        let spec = Arc::new(Spec::new(trigger, None, shard));
+        let first = Numbered {
+            number: 0,
+            order: Order::Pause(spec),
+        };
+        let (orders, to_follow) = watch::channel(first);
+        let (followed, follows) = watch::channel(0);
+        let board = Arc::new(Board::default());
+        let task = Task {
+            world: Arc::clone(&self.world),
+            shard: shard.number,
+            orders: to_follow,
+            follows: followed,
+            board: Arc::clone(&board),
+        };
+        Handle {
+            trigger: Arc::clone(trigger),
+            function: None,
+            shard: shard.clone(),
+            board,
+            orders,
+            follows,
+            task: tokio::spawn(task.run()),
+        }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handle {
+    /// Whether the lane's orders are already those for this trigger and function.
+    fn follows(&self, trigger: &Arc<Trigger>, function: Option<&Arc<Function>>) -> bool {
+        self.trigger == *trigger && self.function.as_ref() == function
+    }
+
+    fn order_for(&mut self, trigger: &Arc<Trigger>, function: Option<&Arc<Function>>) -> Order {
+        self.trigger = Arc::clone(trigger);
+        self.function = function.cloned();
+        let spec = Spec::new(trigger, function.map(Arc::as_ref), &self.shard);
+        if trigger.settings.enabled {
+            Order::Run(Arc::new(spec))
+        } else {
+            Order::Pause(Arc::new(spec))
+        }
+    }
+
+    fn order(&self, order: Order) -> Settling {
+        let mut number = 0;
+        self.orders.send_modify(|current| {
+            number = current.number + 1;
+            *current = Numbered { number, order };
+        });
+        Settling {
+            number,
+            follows: self.follows.clone(),
+        }
+    }
+
+    pub(crate) fn status(&self, world: &World) -> LaneStatus {
+        let span = world.log.span(self.shard.number);
+        let tally = self.board.tally().clone();
+        let mut status = tally.status(self.shard.id(), span, (world.clock)());
+        if self.task.is_finished() {
+            status.state = "stopped";
+        }
+        status
+    }
+}
+
+impl Triggers for Workers {
+    fn status(&self, trigger: &TriggerName) -> Vec<LaneStatus> {
+        let lanes = self.lanes();
+        let its = lanes
+            .running
+            .values()
+            .filter(|lane| lane.trigger.name == *trigger);
+        its.map(|lane| lane.status(&self.world)).collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! What all lanes share: the ports, the clock and the newest catalog.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use millstream_core::{
+    catalog::Catalog,
+    port::{Invoke, Log},
+    time::Millis,
+};
+
+/// How workers behave.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How long a call that is under way may take when its trigger is paused or deleted, or when
+    /// the host stops. Then it is abandoned, and its batch is called again later.
+    pub grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(3),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) invoke: Arc<dyn Invoke>,
+    pub(crate) clock: fn() -> Millis,
+    pub(crate) options: Options,
+    /// Where outputs find their streams. A lane's own trigger comes with its orders.
+    pub(crate) catalog: ArcSwap<Catalog>,
+}

@@ -50,7 +50,8 @@ fn wire(host: &Host) -> Result<()> {
     for stream in ["in", "out", "counts"] {
         host.api.stream(stream, 2)?;
     }
-    host.api.deploy("copy", "fixture", "config.to=out")?;
+    host.api
+        .deploy("copy", "fixture", "config.mode=pass&config.to=out")?;
     host.api
         .deploy("count", "fixture", "config.mode=count&config.to=counts")?;
     for function in ["copy", "count"] {

@@ -10,16 +10,19 @@ use support::{Api, Host, process};
 /// An attack and the words by which its end is known.
 const ATTACKS: &[(&str, &[&str])] = &[
     ("loop", &["time_ms"]),
-    ("call-loop", &["time_ms"]),
-    ("memory", &["memory_bytes"]),
-    ("recursion", &["stack"]),
-    ("output-flood", &["output_records", "output_bytes"]),
-    ("huge-output", &["output_bytes", "call_bytes"]),
-    ("state-flood", &["state_entries", "state_bytes"]),
+    ("log-loop", &["time_ms"]),
+    ("get-loop", &["time_ms"]),
+    ("sleep", &["time_ms"]),
+    ("grow", &["memory_bytes"]),
+    ("recurse", &["stack"]),
+    ("emit-flood", &["output_records"]),
+    ("emit-huge", &["output_bytes"]),
+    ("state-flood", &["state_entries"]),
+    ("state-huge", &["state_bytes"]),
+    ("call-huge", &["call_bytes", "memory_bytes"]),
     ("trap", &["trap"]),
     ("panic", &["trap"]),
-    ("exit", &["trap"]),
-    ("sleep", &["time_ms"]),
+    ("exit", &["exit", "trap"]),
 ];
 
 /// Limits that a loaded machine reaches soon.
@@ -57,7 +60,7 @@ fn every_attack_ends_at_its_limit_while_others_are_served() -> Result<()> {
     }
     let before = process::memory(host.pid(), "VmRSS")?;
     for (attack, _) in ATTACKS {
-        api.lines(&format!("in-{attack}"), "", "go\n")?;
+        api.lines(&format!("in-{attack}"), "", &format!("{attack}\n"))?;
     }
     let slowest = serve_meanwhile(&api)?;
     for (attack, words) in ATTACKS {
@@ -65,7 +68,7 @@ fn every_attack_ends_at_its_limit_while_others_are_served() -> Result<()> {
         let dead = api.events(&format!("dead-{attack}"))?;
         ensure!(dead.len() == 1, "{attack}: {dead:?}");
         ensure!(dead[0]["attempts"] == 2, "{attack}: {dead:?}");
-        ensure!(dead[0]["text"] == "go", "{attack}: {dead:?}");
+        ensure!(dead[0]["text"] == *attack, "{attack}: {dead:?}");
         named(attack, words, &dead[0]["error"])?;
     }
     let grown = process::memory(host.pid(), "VmHWM")?.saturating_sub(before);
@@ -112,11 +115,7 @@ fn serve_meanwhile(api: &Api) -> Result<Duration> {
 #[test]
 fn a_log_flood_is_cut_and_harms_nobody() -> Result<()> {
     let host = Host::start()?;
-    host.api.deploy(
-        "flood",
-        "hostile",
-        &format!("{LIMITS}&config.attack=log-flood"),
-    )?;
+    host.api.deploy("flood", "hostile", LIMITS)?;
     let call = json!({ "records": [{ "partition_key": "k", "text": "go" }] });
     let answer = host.api.post("/v1/functions/flood/invoke", &call)?.ok()?;
     let lines = answer["logs"].as_array().context("no logs")?;
@@ -132,11 +131,7 @@ fn a_log_flood_is_cut_and_harms_nobody() -> Result<()> {
 #[test]
 fn an_attack_in_a_dry_run_is_an_answer_that_names_the_limit() -> Result<()> {
     let host = Host::start()?;
-    host.api.deploy(
-        "memory",
-        "hostile",
-        &format!("{LIMITS}&config.attack=memory"),
-    )?;
+    host.api.deploy("memory", "hostile", LIMITS)?;
     let call = json!({ "records": [{ "partition_key": "k", "text": "go" }] });
     let answer = host.api.post("/v1/functions/memory/invoke", &call)?.ok()?;
     ensure!(answer["error"]["kind"] == "limit", "{answer}");
@@ -152,11 +147,10 @@ fn an_attack_in_a_dry_run_is_an_answer_that_names_the_limit() -> Result<()> {
 fn a_function_that_always_fails_keeps_its_status_and_its_place() -> Result<()> {
     let host = Host::start()?;
     host.api.stream("in", 1)?;
-    host.api
-        .deploy("loop", "hostile", &format!("{LIMITS}&config.attack=loop"))?;
+    host.api.deploy("loop", "hostile", LIMITS)?;
     host.api
         .trigger("loop", json!({ "stream": "in", "function": "loop" }))?;
-    host.api.lines("in", "", "go\n")?;
+    host.api.lines("in", "", "loop\n")?;
     let shown = support::until("an error", || {
         let shown = host.api.lanes("loop")?;
         Ok(shown["shards"][0]["last_error"]

@@ -20,7 +20,7 @@ fn wire(host: &Host, settings: Value) -> Result<()> {
 /// A record, marked for the fixture where it is to fail.
 fn line(n: usize, fault: Option<&str>) -> String {
     match fault {
-        Some(fault) => json!({ "n": n, "fail": fault }).to_string() + "\n",
+        Some(fault) => json!({ "n": n, fault: "chosen" }).to_string() + "\n",
         None => json!({ "n": n }).to_string() + "\n",
     }
 }
@@ -53,7 +53,7 @@ fn every_37th(fault: &str, settings: Value, reason: &str, attempts: u64) -> Resu
     for letter in &dead {
         let data: Value = serde_json::from_str(letter["text"].as_str().context("no text")?)?;
         given_up.push(data["n"].as_u64().context("no n")?);
-        ensure!(data["fail"] == fault, "{letter}");
+        ensure!(data[fault] == "chosen", "{letter}");
         ensure!(
             letter["reason"] == reason && letter["attempts"] == attempts,
             "{letter}"
@@ -96,7 +96,7 @@ fn check_origin(host: &Host, dead: &[Value]) -> Result<()> {
 #[test]
 fn records_that_fail_again_and_again_are_given_up_one_by_one() -> Result<()> {
     let settings = json!({ "maximum_retry_attempts": 1, "batch_size": 50 });
-    every_37th("retry", settings, "RetryAttemptsExhausted", 2)
+    every_37th("fail", settings, "RetryAttemptsExhausted", 2)
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn attempts_are_counted_on_through_kills() -> Result<()> {
         &host,
         json!({ "maximum_retry_attempts": 4, "batch_size": 10 }),
     )?;
-    let lines = [line(0, Some("retry")), line(1, None)].concat();
+    let lines = [line(0, Some("fail")), line(1, None)].concat();
     host.api.lines("in", "key=k", &lines)?;
     for kill in 1..=2 {
         let attempts = support::until("a failed attempt", || {
@@ -174,8 +174,7 @@ fn a_failing_shard_does_not_hold_up_the_others() -> Result<()> {
     host.api
         .trigger("picky", json!({ "stream": "in", "function": "picky" }))?;
     // Retried until it expires, which is not in this test's time.
-    host.api
-        .lines("in", "key=poison", &line(0, Some("retry")))?;
+    host.api.lines("in", "key=poison", &line(0, Some("fail")))?;
     let poisoned = host.api.records("in")?[0].shard.clone();
     for n in 1..40 {
         host.api.lines("in", &format!("key=k{n}"), &line(n, None))?;

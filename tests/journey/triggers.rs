@@ -1,7 +1,7 @@
 //! A trigger's life: where it begins, what holds it, what it does with records that fail.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::{Host, host, records::Record};
 
 /// Records of one key as text, and so of one shard in order.
@@ -85,7 +85,7 @@ fn a_paused_trigger_holds_its_place() -> Result<()> {
     )?;
     host.api.lines("in", "", "a\nb\n")?;
     host.api.caught_up("t")?;
-    let paused = host.api.post("/v1/triggers/t/pause", &Value::Null)?.ok()?;
+    let paused = host.api.post("/v1/triggers/t/pause", &json!({}))?.ok()?;
     ensure!(paused["state"] == "Disabled", "{paused}");
     host.api.lines("in", "", "c\nd\n")?;
     let held = host.api.lanes("t")?;
@@ -94,7 +94,7 @@ fn a_paused_trigger_holds_its_place() -> Result<()> {
         texts(&host, "out")? == ["a", "b"],
         "it goes on while it is paused"
     );
-    let resumed = host.api.post("/v1/triggers/t/resume", &Value::Null)?.ok()?;
+    let resumed = host.api.post("/v1/triggers/t/resume", &json!({}))?.ok()?;
     ensure!(resumed["state"] == "Enabled", "{resumed}");
     host.api.caught_up("t")?;
     ensure!(

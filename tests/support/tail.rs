@@ -32,9 +32,13 @@ impl Api {
             response.status()
         );
         let reader = BufReader::new(response.into_body().into_reader());
-        Ok(Tail {
-            lines: reader.lines(),
-        })
+        let mut lines = reader.lines();
+        let first = lines.next().context("the tail ended at once")??;
+        ensure!(
+            first.starts_with(": following"),
+            "the tail begins with {first}"
+        );
+        Ok(Tail { lines })
     }
 }
 

@@ -1,9 +1,15 @@
 //! HTTP in, AWS shapes and our own out. Sole owner of hyper and axum.
 //!
 //! A request meets the modules in this order: `server` accepts the connection and runs its deadlines,
-//! `admit` refuses what is too big, `kinesis` or `native` decodes, decides with core and answers.
+//! `admit` refuses what is too big, `wire` decodes, `kinesis` or `native` decide with core and answer.
 
 pub mod app;
-pub mod kinesis;
-pub mod native;
 pub mod server;
+
+mod admit;
+
+mod error;
+pub mod kinesis;
+mod wire;
+
+pub mod native;

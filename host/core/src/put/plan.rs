@@ -67,11 +67,11 @@ struct Lane<'s> {
 /// Records encoded for the log.
 #[derive(Debug)]
 #[must_use]
-pub struct Planned<'s> {
+pub struct Planned {
     /// What to append: one block for each shard that gets records.
     pub appends: Vec<Append>,
     /// The shards of `appends`, in the same order.
-    pub shards: Vec<&'s Shard>,
+    pub shards: Vec<Shard>,
     /// For each record, which of `appends` it is in; within a block they keep their order.
     pub lane_of: Vec<u32>,
     /// Bytes of data and keys.
@@ -116,7 +116,7 @@ pub fn plan<'s, 'r>(
     Ok(plan)
 }
 
-impl<'s> Plan<'s> {
+impl Plan<'_> {
     /// Encodes the records: `fill` is called for each in order, and pushes it to the given block.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl<'s> Plan<'s> {
     pub fn encode<E>(
         self,
         mut fill: impl FnMut(usize, &mut BlockBuilder) -> Result<(), E>,
-    ) -> Result<Planned<'s>, E> {
+    ) -> Result<Planned, E> {
         let Self {
             lanes,
             lane_of,
@@ -146,7 +146,7 @@ impl<'s> Plan<'s> {
         };
         Ok(Planned {
             appends: lanes.iter().zip(builders).map(append).collect(),
-            shards: lanes.iter().map(|lane| lane.shard).collect(),
+            shards: lanes.iter().map(|lane| lane.shard.clone()).collect(),
             lane_of,
             bytes,
         })

@@ -1,0 +1,112 @@
+//! GetRecords: a page of a shard, encoded straight from the log's blocks into the answer.
+
+mod render;
+
+use millstream_core::{
+    catalog::{Shard, Stream},
+    limit,
+    port::{Page, ReadLimits},
+    position::Position,
+    read::{
+        iterator::{IteratorError, ShardIterator},
+        page::{begins_expired, millis_behind},
+    },
+    time::Millis,
+};
+use serde::Deserialize;
+
+use self::render::{Tail, render};
+use super::Kinesis;
+use crate::{
+    error::Fault,
+    wire::{
+        decode::decode,
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[
+    Member::new("ShardIterator", schema::text(1, 512)).required(),
+    Member::new("Limit", schema::PAGE),
+    schema::STREAM_ARN,
+    schema::DRY_RUN,
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    shard_iterator: String,
+    limit: Option<usize>,
+    #[serde(rename = "StreamARN")]
+    stream_arn: Option<String>,
+    dry_run: Option<bool>,
+}
+
+pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    let input: Input = decode(body, INPUT)?;
+    let now = (kinesis.app.now)();
+    let key = kinesis.token_key().await?;
+    let iterator = ShardIterator::open(&input.shard_iterator, key, now).map_err(|e| match e {
+        IteratorError::Invalid => Fault::InvalidIterator,
+        IteratorError::Expired { created } => Fault::ExpiredIterator { created, now },
+    })?;
+    let stream = kinesis.stream(Some(iterator.stream.as_str()), input.stream_arn.as_deref())?;
+    let shard = kinesis.numbered_shard(&stream, &iterator)?;
+    if input.dry_run == Some(true) {
+        return Err(Fault::DryRun);
+    }
+    let limits = ReadLimits {
+        records: input.limit.unwrap_or(limit::GET_RECORDS_COUNT),
+        bytes: limit::GET_RECORDS_BYTES,
+    };
+    let horizon = stream.horizon(now);
+    let (from, page) = kinesis
+        .page(shard, iterator.position, limits, horizon)
+        .await?;
+    let span = kinesis.app.log.span(shard.number);
+    let position = page.next(from);
+    let ended = shard.closed.is_some_and(|end| position.until(end) == 0);
+    let next = (!ended).then(|| {
+        let next = ShardIterator {
+            position,
+            created: now,
+            ..iterator
+        };
+        next.seal(key)
+    });
+    let tail = Tail {
+        next: next.as_deref(),
+        millis_behind: millis_behind(&page, from, span, now),
+    };
+    Ok(render(shard, &page, &tail))
+}
+
+impl Kinesis {
+    fn numbered_shard<'s>(
+        &self,
+        stream: &'s Stream,
+        iterator: &ShardIterator,
+    ) -> Result<&'s Shard, Fault> {
+        let mut shards = stream.shards.iter();
+        let found = shards.find(|shard| shard.number == iterator.shard);
+        // The stream was deleted and created anew since.
+        found.ok_or_else(|| Fault::NoStream(self.named(stream.name.as_str())))
+    }
+
+    /// The records from `from` on that have not expired, and where they begin.
+    async fn page(
+        &self,
+        shard: &Shard,
+        from: Position,
+        limits: ReadLimits,
+        horizon: Millis,
+    ) -> Result<(Position, Page), Fault> {
+        let log = &self.app.log;
+        let page = log.read(shard.number, from, limits).await?;
+        if !begins_expired(&page, horizon) {
+            return Ok((from, page));
+        }
+        let from = log.locate(shard.number, horizon).await?;
+        Ok((from, log.read(shard.number, from, limits).await?))
+    }
+}

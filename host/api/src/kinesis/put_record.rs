@@ -1,0 +1,88 @@
+//! PutRecord: one record, one commit.
+
+use std::{borrow::Cow, time::Instant};
+
+use millstream_core::{port::Appended, put::plan::Planned, sequence::SequenceNumber};
+use serde::{Deserialize, Serialize};
+
+use super::{Kinesis, json, put, put::Entry};
+use crate::{
+    error::Fault,
+    wire::{
+        decode::{checked, malformed},
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[
+    Member::new("SequenceNumberForOrdering", schema::SEQUENCE_NUMBER),
+    Member::new("PartitionKey", schema::PARTITION_KEY).required(),
+    Member::new("ExplicitHashKey", schema::HASH_KEY),
+    Member::new("Data", schema::DATA).required(),
+    schema::STREAM_NAME,
+    schema::STREAM_ARN,
+    schema::DRY_RUN,
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+    #[serde(borrow)]
+    partition_key: Cow<'a, str>,
+    explicit_hash_key: Option<String>,
+    sequence_number_for_ordering: Option<String>,
+    stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    stream_arn: Option<String>,
+    dry_run: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output {
+    shard_id: String,
+    sequence_number: String,
+}
+
+pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    let started = Instant::now();
+    // As in PutRecords: the schema is asked only about what is not as it should be.
+    let fast = sonic_rs::from_slice::<Input<'_>>(body).ok();
+    let mut planned = match fast.and_then(|input| kinesis.prepare_one(input).ok()) {
+        Some(planned) => planned,
+        None => {
+            let value = checked(body, INPUT)?;
+            kinesis.prepare_one(Input::deserialize(&value).map_err(malformed)?)?
+        }
+    };
+    let durable = kinesis.commit(&mut planned, started).await?;
+    let Appended { first, arrival } = durable[0];
+    let shard = &planned.shards[0];
+    Ok(json(&Output {
+        shard_id: shard.id(),
+        sequence_number: SequenceNumber::of(shard, first, arrival).to_string(),
+    }))
+}
+
+impl Kinesis {
+    fn prepare_one(&self, input: Input<'_>) -> Result<Planned, Fault> {
+        let stream = self.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
+        // Records are ordered as they come, so a number that was given out asks for nothing more.
+        if let Some(number) = input.sequence_number_for_ordering {
+            let now = (self.app.now)().seconds();
+            let parsed = SequenceNumber::parse(&number);
+            if !parsed.is_ok_and(|number| number.arrival <= now) {
+                let stream = self.named(stream.name.as_str());
+                return Err(Fault::InvalidOrdering { number, stream });
+            }
+        }
+        let entry = Entry::new(input.data, input.partition_key, input.explicit_hash_key);
+        let planned = put::encode(&stream, &[entry])?;
+        match input.dry_run {
+            Some(true) => Err(Fault::DryRun),
+            _ => Ok(planned),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! PutRecords: up to 500 records in one commit, all of them durable or none.
+//!
+//! A body that is as it should be is decoded by [`Input`] straight from its bytes. Anything else is
+//! looked at again by the schema, which knows what Amazon says of it.
+
+mod entries;
+
+use std::{borrow::Cow, time::Instant};
+
+use millstream_core::{
+    limit,
+    port::Appended,
+    put::plan::Planned,
+    sequence::{Digits, SequenceNumber},
+};
+use serde::Deserialize;
+
+use self::entries::Entries;
+use super::{Kinesis, put};
+use crate::{
+    error::Fault,
+    wire::{
+        decode::{checked, malformed},
+        schema::{self, Kind, Member},
+    },
+};
+
+const INPUT: &[Member] = &[
+    Member::new(
+        "Records",
+        Kind::List {
+            of: &Kind::Structure(&[
+                Member::new("PartitionKey", schema::PARTITION_KEY).required(),
+                Member::new("Data", schema::DATA).required(),
+                Member::new("ExplicitHashKey", schema::HASH_KEY),
+            ]),
+            max: limit::PUT_RECORDS_COUNT,
+        },
+    )
+    .required(),
+    schema::STREAM_NAME,
+    schema::STREAM_ARN,
+    schema::DRY_RUN,
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    records: Entries<'a>,
+    #[serde(borrow, default)]
+    stream_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "StreamARN")]
+    stream_arn: Option<Cow<'a, str>>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+}
+
+pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    let started = Instant::now();
+    let fast = sonic_rs::from_slice::<Input<'_>>(body).ok();
+    let mut planned = match fast.and_then(|input| kinesis.prepare(&input).ok()) {
+        Some(planned) => planned,
+        None => kinesis.prepare_slowly(body)?,
+    };
+    let durable = kinesis.commit(&mut planned, started).await?;
+    Ok(render(&planned, &durable))
+}
+
+impl Kinesis {
+    fn prepare(&self, input: &Input<'_>) -> Result<Planned, Fault> {
+        let stream = self.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
+        let planned = put::encode(&stream, &input.records.0)?;
+        match input.dry_run {
+            Some(true) => Err(Fault::DryRun),
+            _ => Ok(planned),
+        }
+    }
+
+    #[cold]
+    fn prepare_slowly(&self, body: &[u8]) -> Result<Planned, Fault> {
+        let value = checked(body, INPUT)?;
+        self.prepare(&Input::deserialize(&value).map_err(malformed)?)
+    }
+}
+
+/// A shard's part of the answer: the next record's number, and what stands behind each number.
+struct Lane {
+    number: Digits,
+    rest: String,
+}
+
+fn render(planned: &Planned, appended: &[Appended]) -> Vec<u8> {
+    const HEAD: &[u8] = br#"{"FailedRecordCount":0,"Records":["#;
+    const FRONT: &[u8] = br#"{"SequenceNumber":""#;
+    let mut lanes: Vec<Lane> = planned
+        .shards
+        .iter()
+        .zip(appended)
+        .map(|(shard, &Appended { first, arrival })| Lane {
+            number: SequenceNumber::of(shard, first, arrival).digits(),
+            rest: format!(r#"","ShardId":"{}"}},"#, shard.id()),
+        })
+        .collect();
+    let each = FRONT.len() + millstream_core::sequence::DIGITS + 40;
+    let mut out = Vec::with_capacity(HEAD.len() + planned.lane_of.len() * each + 2);
+    out.extend_from_slice(HEAD);
+    for &lane in &planned.lane_of {
+        let lane = &mut lanes[lane as usize];
+        out.extend_from_slice(FRONT);
+        out.extend_from_slice(lane.number.as_bytes());
+        out.extend_from_slice(lane.rest.as_bytes());
+        lane.number.advance();
+    }
+    // The last record's comma.
+    out.pop();
+    out.extend_from_slice(b"]}");
+    out
+}

@@ -1,0 +1,77 @@
+//! Shards in requests and answers.
+
+use millstream_core::{
+    catalog::{Shard, Stream},
+    hash_key::HashRange,
+    sequence::SequenceNumber,
+};
+use serde::Serialize;
+
+use super::Kinesis;
+use crate::error::Fault;
+
+/// A shard as DescribeStream and ListShards show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ShardView {
+    shard_id: String,
+    hash_key_range: HashKeyRange,
+    sequence_number_range: SequenceNumberRange,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HashKeyRange {
+    starting_hash_key: String,
+    ending_hash_key: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SequenceNumberRange {
+    starting_sequence_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending_sequence_number: Option<String>,
+}
+
+impl ShardView {
+    pub(super) fn new(shard: &Shard) -> Self {
+        let HashRange { start, end } = shard.range;
+        let ending = shard.closed.map(|_| SequenceNumber::last(shard));
+        Self {
+            shard_id: shard.id(),
+            hash_key_range: HashKeyRange {
+                starting_hash_key: start.0.to_string(),
+                ending_hash_key: end.0.to_string(),
+            },
+            sequence_number_range: SequenceNumberRange {
+                starting_sequence_number: SequenceNumber::first(shard).to_string(),
+                ending_sequence_number: ending.map(|number| number.to_string()),
+            },
+        }
+    }
+}
+
+impl Kinesis {
+    /// The shard of an id such as `shardId-000000000000`, `shardId-0` or `0`.
+    pub(super) fn shard<'s>(&self, stream: &'s Stream, id: &str) -> Result<&'s Shard, Fault> {
+        let index = self.shard_index(stream, id)?;
+        let found = stream.shards.iter().find(|shard| shard.index == index);
+        found.ok_or_else(|| Fault::NoShard {
+            shard: format!("shardId-{index:012}"),
+            stream: self.named(stream.name.as_str()),
+        })
+    }
+
+    /// The index in a shard's id, whether or not there is such a shard.
+    pub(super) fn shard_index(&self, stream: &Stream, id: &str) -> Result<u32, Fault> {
+        let digits = id.strip_prefix("shardId-").unwrap_or(id);
+        let index = digits.parse().ok();
+        // Amazon's indexes are signed.
+        let index = index.filter(|&index: &u32| i32::try_from(index).is_ok());
+        index.ok_or_else(|| Fault::UnreadableShard {
+            shard: id.into(),
+            stream: self.named(stream.name.as_str()),
+        })
+    }
+}

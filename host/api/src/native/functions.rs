@@ -3,7 +3,7 @@
 mod settings;
 mod uploads;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Json,
@@ -42,7 +42,7 @@ struct FunctionView<'a> {
     world: &'a str,
     imports: &'a [String],
     limits: &'a Limits,
-    config: &'a std::collections::BTreeMap<String, String>,
+    config: &'a BTreeMap<String, String>,
     updated_ms: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     upload: Option<UploadView>,
@@ -137,10 +137,9 @@ pub(super) async fn list(State(app): State<App>) -> Response {
         functions: Vec<FunctionView<'a>>,
     }
     let catalog = app.control.catalog();
-    let with_upload = |f: &'_ Arc<Function>| app.uploads.view(&f.name);
     let functions = catalog
         .functions()
-        .map(|function| view(function, with_upload(function)))
+        .map(|function| view(function, app.uploads.view(&function.name)))
         .collect();
     Json(Functions { functions }).into_response()
 }

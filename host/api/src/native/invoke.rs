@@ -1,22 +1,30 @@
 //! Dry runs: a function on given records and given state. Nothing is committed.
 
+mod answer;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
 use millstream_core::{
     batch::Columns,
     limit::{BATCH_BYTES, BATCH_RECORDS_MAX},
     name::{FunctionName, StreamName},
-    port::{self, Call, Disposition, GuestError, Invoked, Later, LogLine, ReadError, Verdict},
+    port::{self, Call, Later, ReadError},
     position::Position,
     time::Millis,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::Value;
+use serde::Deserialize;
+use serde_json::Value;
 
+use self::answer::Answer;
 use super::{
-    datum::Datum,
     error::NativeError,
     input::{self, Name},
 };
@@ -68,9 +76,7 @@ pub(super) async fn post(
     Name(name): Name<FunctionName>,
     headers: HeaderMap,
     body: Body,
-) -> Result<axum::response::Response, NativeError> {
-    use axum::response::IntoResponse as _;
-
+) -> Result<Response, NativeError> {
     let catalog = app.control.catalog();
     let function = catalog
         .function(name.as_str())
@@ -151,140 +157,5 @@ impl Record {
         let key = partition_key.unwrap_or_else(|| PLACEHOLDER.to_owned());
         super::ingest::key::check(&key)?;
         Ok((key, bytes))
-    }
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    function: &'a FunctionName,
-    version: u64,
-    outputs: Vec<OutputView<'a>>,
-    state: Vec<StateView<'a>>,
-    failures: Vec<FailureView<'a>>,
-    error: Option<&'a GuestError>,
-    logs: Vec<LogView<'a>>,
-    logs_dropped: u64,
-    memory_bytes: u64,
-    time_us: u64,
-}
-
-#[derive(Serialize)]
-struct OutputView<'a> {
-    stream: &'a StreamName,
-    records: Vec<RecordView<'a>>,
-}
-
-#[derive(Serialize)]
-struct RecordView<'a> {
-    partition_key: &'a str,
-    #[serde(flatten)]
-    datum: Datum<'a>,
-}
-
-#[derive(Serialize)]
-struct StateView<'a> {
-    key: &'a str,
-    #[serde(flatten)]
-    change: Written<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Written<'a> {
-    Value(Datum<'a>),
-    Deleted { deleted: bool },
-}
-
-#[derive(Serialize)]
-struct FailureView<'a> {
-    index: u32,
-    disposition: &'static str,
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct LogView<'a> {
-    level: &'static str,
-    message: &'a str,
-}
-
-impl<'a> Answer<'a> {
-    fn of(function: &'a FunctionName, version: u64, invoked: &'a Invoked) -> Self {
-        let Invoked {
-            result,
-            logs,
-            logs_dropped,
-            usage,
-        } = invoked;
-        let verdict = result.as_ref().ok();
-        let all = |verdict: &'a Verdict| {
-            let Verdict {
-                outputs,
-                writes,
-                failures,
-            } = verdict;
-            (
-                outputs.iter().map(output_view).collect(),
-                writes.iter().map(state_view).collect(),
-                failures.iter().map(failure_view).collect(),
-            )
-        };
-        let (outputs, state, failures) = verdict.map(all).unwrap_or_default();
-        Self {
-            function,
-            version,
-            outputs,
-            state,
-            failures,
-            error: result.as_ref().err(),
-            logs: logs.iter().map(log_view).collect(),
-            logs_dropped: *logs_dropped,
-            memory_bytes: usage.memory_bytes,
-            time_us: usage.time_us,
-        }
-    }
-}
-
-fn output_view(output: &millstream_core::batch::Output) -> OutputView<'_> {
-    let record = |i| RecordView {
-        partition_key: output.block.key(i),
-        datum: Datum::of(output.block.datum(i)),
-    };
-    OutputView {
-        stream: &output.stream,
-        records: (0..output.block.len()).map(record).collect(),
-    }
-}
-
-fn state_view<'a>((key, value): (&'a String, &'a Option<Bytes>)) -> StateView<'a> {
-    let change = match value {
-        Some(value) => Written::Value(Datum::of(value)),
-        None => Written::Deleted { deleted: true },
-    };
-    StateView { key, change }
-}
-
-fn failure_view(failure: &port::RecordFailure) -> FailureView<'_> {
-    FailureView {
-        index: failure.index,
-        disposition: match failure.disposition {
-            Disposition::Retry => "retry",
-            Disposition::Reject => "reject",
-        },
-        reason: &failure.reason,
-    }
-}
-
-fn log_view(line: &LogLine) -> LogView<'_> {
-    let level = match line.level {
-        0 => "trace",
-        1 => "debug",
-        2 => "info",
-        3 => "warn",
-        _ => "error",
-    };
-    LogView {
-        level,
-        message: &line.message,
     }
 }

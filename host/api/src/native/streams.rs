@@ -1,5 +1,7 @@
 //! Streams: create, look, delete.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Body,
@@ -8,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use millstream_core::{
-    catalog::{Refused, Request, Shard, Stream, StreamStatus},
+    catalog::{Catalog, Refused, Request, Shard, Stream, StreamStatus},
     hash_key::HashKey,
     name::StreamName,
     port::{ControlError, Log},
@@ -91,21 +93,29 @@ pub(super) async fn put(
         name: name.clone(),
         shards,
     };
-    let (status, catalog) = match app.control.apply(request).await {
-        Ok(change) => (StatusCode::CREATED, change.catalog),
+    match app.control.apply(request).await {
+        Ok(change) => shown(&app, &change.catalog, &name, StatusCode::CREATED),
         Err(ControlError::Refused(Refused::StreamExists(name))) => {
             let catalog = app.control.catalog();
-            let same = |stream: &Stream| stream.open_shards().count() == shards as usize;
-            if !catalog.stream(name.as_str()).is_some_and(|s| same(s)) {
+            let open = |stream: &Arc<Stream>| stream.open_shards().count();
+            if catalog.stream(name.as_str()).map(open) != Some(shards as usize) {
                 return Err(Refused::StreamExists(name).into());
             }
-            (StatusCode::OK, (*catalog).clone())
+            shown(&app, &catalog, &name, StatusCode::OK)
         }
-        Err(error) => return Err(error.into()),
-    };
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn shown(
+    app: &App,
+    catalog: &Catalog,
+    name: &StreamName,
+    status: StatusCode,
+) -> Result<Response, NativeError> {
     let stream = catalog
         .stream(name.as_str())
-        .ok_or_else(|| NativeError::no_stream(&name))?;
+        .ok_or_else(|| NativeError::no_stream(name))?;
     Ok((status, Json(view(stream, &*app.log))).into_response())
 }
 
@@ -114,11 +124,7 @@ pub(super) async fn get(
     State(app): State<App>,
     Name(name): Name<StreamName>,
 ) -> Result<Response, NativeError> {
-    let catalog = app.control.catalog();
-    let stream = catalog
-        .stream(name.as_str())
-        .ok_or_else(|| NativeError::no_stream(&name))?;
-    Ok(Json(view(stream, &*app.log)).into_response())
+    shown(&app, &app.control.catalog(), &name, StatusCode::OK)
 }
 
 /// `GET /v1/streams`

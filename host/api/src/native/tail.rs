@@ -45,7 +45,7 @@ const CHUNK: ReadLimits = ReadLimits {
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     #[serde(default)]
-    from: From,
+    from: Begin,
     shard: Option<String>,
     max_records: Option<NonZeroU64>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Query {
 /// Where to begin.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(try_from = "String")]
-enum From {
+enum Begin {
     /// After the newest record.
     #[default]
     Latest,
@@ -63,7 +63,7 @@ enum From {
     After(SequenceNumber),
 }
 
-impl TryFrom<String> for From {
+impl TryFrom<String> for Begin {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -122,7 +122,7 @@ fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeE
         })?;
         shards = vec![shard];
     }
-    if let From::After(number) = query.from {
+    if let Begin::After(number) = query.from {
         // The number tells of one shard only; where the others were is not known.
         let of_it = |shard: &Shard| {
             (number.created, number.shard) == (shard.created.seconds(), shard.index)
@@ -137,9 +137,9 @@ fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeE
         Lane {
             shard: shard.clone(),
             next: match query.from {
-                From::Latest => span.next,
-                From::TrimHorizon => span.first,
-                From::After(number) => number.position.plus(1),
+                Begin::Latest => span.next,
+                Begin::TrimHorizon => span.first,
+                Begin::After(number) => number.position.plus(1),
             },
         }
     };

@@ -15,7 +15,9 @@ use super::{
 use crate::native::error::NativeError;
 
 /// Records of one request.
-pub(super) const RECORDS: usize = 50_000;
+const RECORDS: usize = 50_000;
+/// Room for a key; a drawn one has as many bytes.
+const KEY_BYTES: usize = 16;
 
 /// What a body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -46,8 +48,8 @@ pub(super) fn encode(
         builder.push(key, body);
         return Ok(builder.finish());
     }
-    let records = memchr::memchr_iter(b'\n', body).count() + 1;
-    let mut builder = BlockBuilder::with_capacity(records.min(RECORDS), body.len());
+    let records = RECORDS.min(memchr::memchr_iter(b'\n', body).count() + 1);
+    let mut builder = BlockBuilder::with_capacity(records, body.len() + KEY_BYTES * records);
     for (number, line) in lines(body) {
         if builder.len() == RECORDS {
             return Err(NativeError::TooLarge {
@@ -69,17 +71,12 @@ pub(super) fn encode(
 
 /// The lines that are not empty, with their numbers from 1 and without their ends.
 fn lines(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut rest = body;
-    let split = std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let (line, after) = match memchr::memchr(b'\n', rest) {
-            Some(end) => (&rest[..end], &rest[end + 1..]),
-            None => (rest, &rest[rest.len()..]),
-        };
-        rest = after;
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', body).chain([body.len()]);
+    let split = ends.map(move |end| {
+        let line = &body[start..end];
+        start = end + 1;
+        line.strip_suffix(b"\r").unwrap_or(line)
     });
     (1..).zip(split).filter(|(_, line)| !line.is_empty())
 }

@@ -1,0 +1,8 @@
+//! The trigger machine against a simulated log, clock and function.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod failures;
+mod model;
+mod windows;
+mod world;

@@ -1,0 +1,352 @@
+//! The smallest world in which a lane can run: a shard in memory, a clock that jumps, and a commit
+//! that may go wrong. It applies planned commits only, so what is asserted is what would be durable.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use millstream_core::{
+    batch::Output,
+    block::{BlockBuilder, Slice},
+    catalog::{Catalog, Request, key},
+    port::{
+        Commit, Disposition, GuestError, InvokeError, ModuleInfo, Page, ReadLimits, RecordFailure,
+        Verdict,
+    },
+    position::Position,
+    time::Millis,
+    trigger::{Action, Batch, Checkpoint, Event, Lane, Machine, Policy, effect::Unsettled},
+};
+use serde_json::{Value, json};
+
+/// What a function answers, or why it could not.
+pub(crate) type Answer = Result<Result<Verdict, GuestError>, InvokeError>;
+
+/// What becomes of one commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Durable,
+    Full,
+    /// It happened, but the lane is not told so.
+    Ambiguous,
+    /// It did not happen, and the lane is not told so either.
+    Lost,
+    /// The host ends after it happened.
+    CrashAfter,
+    /// The host ends before it happens.
+    CrashBefore,
+}
+
+/// A record that was given up, as its dead letter has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Letter {
+    pub(crate) record: usize,
+    pub(crate) reason: String,
+    pub(crate) attempts: u64,
+    pub(crate) error: String,
+}
+
+/// One call of the function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Called {
+    pub(crate) at: u64,
+    pub(crate) records: Vec<usize>,
+    pub(crate) attempt: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Millis,
+    epoch: u64,
+    put: usize,
+    shard: Vec<Slice>,
+    keys: BTreeMap<Bytes, Bytes>,
+    catalog: Catalog,
+    lane: Lane,
+    pub(crate) outputs: Vec<usize>,
+    pub(crate) letters: Vec<Letter>,
+    pub(crate) calls: Vec<Called>,
+    /// What becomes of the next commits; after them, all are durable.
+    pub(crate) fates: Vec<Fate>,
+    /// Whether a read gives one block at most.
+    pub(crate) short_reads: bool,
+    /// Puts that come while the lane waits, in order: at which time, how many records.
+    pub(crate) coming: Vec<(u64, usize)>,
+}
+
+impl World {
+    /// With a trigger of these settings, besides its stream, its function and where letters go.
+    pub(crate) fn new(settings: Value) -> Self {
+        let mut all = json!({
+            "stream": "in", "function": "f", "starting_position": "TRIM_HORIZON",
+            "on_failure_stream": "dead",
+        });
+        for (name, value) in settings.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        let mut catalog = Catalog::default();
+        for stream in ["in", "out", "dead"] {
+            catalog = changed(
+                catalog,
+                Request::CreateStream {
+                    name: stream.try_into().unwrap(),
+                    shards: 1,
+                },
+            );
+        }
+        let module = ModuleInfo {
+            hash: String::new(),
+            size: 0,
+            world: "handler".into(),
+            imports: Vec::new(),
+        };
+        catalog = changed(
+            catalog,
+            Request::PutFunction {
+                name: "f".try_into().unwrap(),
+                module,
+                wasm: Bytes::new(),
+                limits: Default::default(),
+                config: BTreeMap::new(),
+            },
+        );
+        catalog = changed(
+            catalog,
+            Request::PutTrigger {
+                name: "t".try_into().unwrap(),
+                settings: serde_json::from_value(all).unwrap(),
+                starts: BTreeMap::new(),
+            },
+        );
+        let lane = Lane {
+            trigger: Arc::clone(catalog.trigger("t").unwrap()),
+            function_version: Some(1),
+            shard: catalog.stream("in").unwrap().shards[0].clone(),
+        };
+        Self {
+            now: Millis(1_000_000),
+            epoch: 1,
+            put: 0,
+            shard: Vec::new(),
+            keys: BTreeMap::new(),
+            catalog,
+            lane,
+            outputs: Vec::new(),
+            letters: Vec::new(),
+            calls: Vec::new(),
+            fates: Vec::new(),
+            short_reads: false,
+            coming: Vec::new(),
+        }
+    }
+
+    /// Puts so many records as one block. A record's data is its number, from 0.
+    pub(crate) fn put(&mut self, records: usize) {
+        let mut builder = BlockBuilder::default();
+        for i in 0..records {
+            builder.push("k", (self.put + i).to_string().as_bytes());
+        }
+        self.shard.push(Slice {
+            block: builder.finish().unwrap(),
+            range: 0..records as u32,
+            base: self.tail(),
+            arrival: self.now,
+        });
+        self.put += records;
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.put
+    }
+
+    /// Removes the oldest block, as retention does.
+    pub(crate) fn trim(&mut self) {
+        self.shard.remove(0);
+    }
+
+    pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
+        let stored = self
+            .keys
+            .get(&key::lane(self.lane.trigger.id, self.lane.shard.number))?;
+        Some(Checkpoint::decode(stored).unwrap())
+    }
+
+    fn tail(&self) -> Position {
+        Position::new(self.epoch, self.put as u64)
+    }
+
+    /// Runs the lane, with restarts where the host ends, until it waits for records that do not come.
+    pub(crate) fn run(&mut self, mut function: impl FnMut(&[usize], u32) -> Answer) {
+        while !self.life(&mut function) {
+            self.epoch += 1;
+        }
+    }
+
+    /// Runs the lane until the host ends (false) or nothing is left to do (true).
+    pub(crate) fn life(&mut self, function: &mut impl FnMut(&[usize], u32) -> Answer) -> bool {
+        let policy = Policy::of(&self.lane.trigger.settings);
+        let (mut machine, mut action) = Machine::new(policy, Position::START);
+        for _ in 0..20_000 {
+            let event = match action {
+                Action::Load => Event::Loaded(Ok(self.checkpoint())),
+                Action::Read { from, limits } => Event::Read {
+                    page: Ok(self.read(from, limits)),
+                    tail: self.tail(),
+                },
+                Action::Wait { beyond, ms } => {
+                    if !self.wait(beyond, ms) {
+                        return true;
+                    }
+                    Event::Woken
+                }
+                Action::Invoke { batch, attempt } => {
+                    let records = numbers(&batch);
+                    let at = self.now.0;
+                    self.calls.push(Called {
+                        at,
+                        records: records.clone(),
+                        attempt,
+                    });
+                    Event::Invoked(function(&records, attempt))
+                }
+                Action::Commit(effects) => match effects.plan(&self.lane, &self.catalog) {
+                    Err(error) => Event::Committed(Err(error)),
+                    Ok(commit) => match self.commit(&commit) {
+                        Some(result) => Event::Committed(result),
+                        None => return false,
+                    },
+                },
+            };
+            action = machine.step(self.now, event);
+        }
+        panic!("the lane does not come to rest: {machine:?}");
+    }
+
+    /// Waits as the shell would; false where nothing would ever happen.
+    fn wait(&mut self, beyond: Option<Position>, ms: Option<u64>) -> bool {
+        let wakes = |world: &Self| beyond.is_some_and(|beyond| world.tail() > beyond);
+        let end = ms.map_or(u64::MAX, |ms| self.now.0 + ms);
+        while !wakes(self) {
+            match self.coming.first().copied() {
+                Some((at, records)) if at <= end => {
+                    self.coming.remove(0);
+                    self.now = Millis(at.max(self.now.0));
+                    self.put(records);
+                }
+                _ if ms.is_none() => return false,
+                _ => {
+                    self.now = Millis(end);
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    fn read(&self, from: Position, limits: ReadLimits) -> Page {
+        let mut left = limits.records as u32;
+        let mut page = Page::default();
+        for slice in self.shard.iter().filter(|slice| slice.next() > from) {
+            let skip = from.0.saturating_sub(slice.base.0) as u32;
+            let end = slice.range.end.min(skip + left);
+            left -= end - skip;
+            page.slices.push(Slice {
+                range: skip..end,
+                ..slice.clone()
+            });
+            if left == 0 || self.short_reads {
+                break;
+            }
+        }
+        page
+    }
+
+    /// Applies the commit as its fate will have it; nothing where the host ends.
+    fn commit(&mut self, commit: &Commit) -> Option<Result<(), Unsettled>> {
+        let fate = if self.fates.is_empty() {
+            Fate::Durable
+        } else {
+            self.fates.remove(0)
+        };
+        if matches!(fate, Fate::Durable | Fate::Ambiguous | Fate::CrashAfter) {
+            self.apply(commit);
+        }
+        match fate {
+            Fate::Durable => Some(Ok(())),
+            Fate::Full => Some(Err(Unsettled::Postponed("full".into()))),
+            Fate::Ambiguous | Fate::Lost => Some(Err(Unsettled::Unknown("who knows".into()))),
+            Fate::CrashAfter | Fate::CrashBefore => None,
+        }
+    }
+
+    fn apply(&mut self, commit: &Commit) {
+        for put in &commit.puts {
+            match &put.value {
+                Some(value) => self.keys.insert(put.key.clone(), value.clone()),
+                None => self.keys.remove(&put.key),
+            };
+        }
+        let dead = self.catalog.stream("dead").unwrap().shards[0].number;
+        for append in &commit.appends {
+            for i in 0..append.block.len() {
+                let data = append.block.datum(i);
+                if append.shard == dead {
+                    self.letters.push(letter(data));
+                } else {
+                    self.outputs.push(number(data));
+                }
+            }
+        }
+    }
+}
+
+/// That the first `done` records of a batch are done, and what failed.
+pub(crate) fn verdict(done: &[usize], failures: &[(u32, Disposition)]) -> Answer {
+    let mut builder = BlockBuilder::default();
+    for record in done {
+        builder.push("k", record.to_string().as_bytes());
+    }
+    let output = builder.finish().map(|block| Output {
+        stream: "out".try_into().unwrap(),
+        block,
+    });
+    let failure = |&(index, disposition): &(u32, Disposition)| RecordFailure {
+        index,
+        disposition,
+        reason: format!("record {index} failed"),
+    };
+    Ok(Ok(Verdict {
+        outputs: output.into_iter().collect(),
+        writes: BTreeMap::new(),
+        failures: failures.iter().map(failure).collect(),
+    }))
+}
+
+/// That the function failed as a whole.
+pub(crate) fn error() -> Answer {
+    Ok(Err(GuestError::Returned {
+        message: "no".into(),
+    }))
+}
+
+fn numbers(batch: &Batch) -> Vec<usize> {
+    batch.iter().map(|record| number(record.data)).collect()
+}
+
+fn number(data: &[u8]) -> usize {
+    std::str::from_utf8(data).unwrap().parse().unwrap()
+}
+
+fn letter(data: &[u8]) -> Letter {
+    let letter: Value = serde_json::from_slice(data).unwrap();
+    let text = |name: &str| letter[name].as_str().unwrap().to_owned();
+    Letter {
+        record: text("text").parse().unwrap(),
+        reason: text("reason"),
+        attempts: letter["attempts"].as_u64().unwrap(),
+        error: text("error"),
+    }
+}
+
+fn changed(catalog: Catalog, request: Request) -> Catalog {
+    catalog.decide(request, Millis(0)).unwrap().catalog
+}

@@ -29,6 +29,8 @@ const SOFT_BYTES: u64 = 32 << 20;
 const HARD_BYTES: u64 = 64 << 20;
 /// How far behind the watermark may be.
 const MARK_EVERY: Duration = Duration::from_secs(1);
+/// How long anything is left in the log alone.
+const PASS_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 struct Progress {
@@ -36,6 +38,8 @@ struct Progress {
     pages: u64,
     /// Pages of those that are in the database too.
     moved: u64,
+    /// How often the log was started anew.
+    starts: u64,
     /// At how many pages the thread makes its next pass.
     pass_at: u64,
     /// At how many pages the writer tries again to take the last step.
@@ -107,6 +111,7 @@ impl Wal {
     pub(crate) fn committed(&self, pages: u64, commit: u64) -> bool {
         let mut progress = self.lock();
         if pages < progress.pages {
+            progress.starts += 1;
             progress.moved = 0;
             progress.retry_at = 0;
             progress.pass_at = self.pages(STEP_BYTES);
@@ -134,16 +139,21 @@ impl Wal {
 
     /// Moves what can be moved without waiting for readers. An error is fatal.
     pub(crate) fn pass(&self, connection: &Connection, counters: &Counters) -> Result<(), String> {
+        let starts = self.lock().starts;
         let passed = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
         add(&counters.checkpoints, 1);
         let mut progress = self.lock();
         match passed {
+            // What was seen is not this log any more.
+            Ok(_) if progress.starts != starts => {}
             Ok((pages, moved)) => {
                 let count = |pages: i32| u64::try_from(pages).unwrap_or(0);
+                // Fewer pages than are known of: it was started anew, which the writer will tell.
+                let pages = count(pages).max(progress.pages);
                 progress.moved = count(moved);
-                progress.pass_at = count(pages) + self.pages(STEP_BYTES);
+                progress.pass_at = pages + self.pages(STEP_BYTES);
                 // Left over is only what a reader still needs: it will be gone a little later.
-                progress.retry_at = count(pages) + self.pages(STEP_BYTES / 4);
+                progress.retry_at = pages + self.pages(STEP_BYTES / 4);
             }
             Err(error) if writer::is_full(&error) => {
                 self.full.store(true, Ordering::Relaxed);
@@ -159,8 +169,8 @@ impl Wal {
         Ok(())
     }
 
-    /// Waits for the next task of the thread, of which the last pass over `marked_at` counts.
-    fn next_task(&self, marked_at: Instant) -> Task {
+    /// Waits for the thread's next task, given when it last did each.
+    fn next_task(&self, marked_at: Instant, passed_at: Instant) -> Task {
         let mut progress = self.lock();
         loop {
             if progress.closed {
@@ -169,19 +179,25 @@ impl Wal {
             if progress.is_due() && !self.is_last_step(&progress) {
                 return Task::Pass;
             }
-            if progress.commit == progress.marked {
-                progress = self
-                    .changed
-                    .wait(progress)
-                    .unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let left = MARK_EVERY.saturating_sub(marked_at.elapsed());
-            if left.is_zero() {
+            let mark = (progress.commit != progress.marked).then(|| marked_at + MARK_EVERY);
+            let pass = (progress.moved < progress.pages).then(|| passed_at + PASS_EVERY);
+            let now = Instant::now();
+            if mark.is_some_and(|at| at <= now) {
                 return Task::Mark(progress.commit);
             }
-            let waited = self.changed.wait_timeout(progress, left);
-            progress = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if pass.is_some_and(|at| at <= now) {
+                return Task::Pass;
+            }
+            progress = match mark.into_iter().chain(pass).min() {
+                Some(at) => {
+                    let waited = self.changed.wait_timeout(progress, at - now);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self
+                    .changed
+                    .wait(progress)
+                    .unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
@@ -210,37 +226,36 @@ impl Checkpointer {
     /// Works until the log is closed, then gives itself back for the final checkpoint.
     pub(crate) fn run(mut self) -> Self {
         let shared = self.shared.clone();
-        let mut marked_at = Instant::now();
+        let (mut marked_at, mut passed_at) = (Instant::now(), Instant::now());
         loop {
-            let done = match shared.wal.next_task(marked_at) {
+            match shared.wal.next_task(marked_at, passed_at) {
                 Task::End => return self,
-                Task::Pass => shared.wal.pass(&self.connection, &shared.counters),
                 Task::Mark(commit) => {
+                    self.mark(commit);
                     marked_at = Instant::now();
-                    self.mark(commit)
                 }
-            };
-            if let Err(why) = done {
-                shared.fail(&why);
-                return self;
+                Task::Pass => {
+                    if let Err(why) = shared.wal.pass(&self.connection, &shared.counters) {
+                        shared.fail(&why);
+                        return self;
+                    }
+                    passed_at = Instant::now();
+                }
             }
         }
     }
 
-    /// Empties the log, so that little of it would be lost, and names the newest commit.
-    fn mark(&mut self, commit: u64) -> Result<(), String> {
-        let shared = &self.shared;
-        shared.wal.pass(&self.connection, &shared.counters)?;
+    /// Names the newest commit.
+    fn mark(&mut self, commit: u64) {
         let mark = Watermark {
             commit,
-            epoch: shared.epoch,
+            epoch: self.shared.epoch,
         };
         if let Err(error) = self.watermark.write(mark) {
             // The watermark before still holds, and is only further behind.
             tracing::warn!(%error, "cannot write the watermark");
         }
-        shared.wal.lock().marked = commit;
-        Ok(())
+        self.shared.wal.lock().marked = commit;
     }
 
     /// Moves everything into the database and names the newest commit.
@@ -252,12 +267,7 @@ impl Checkpointer {
             // The log stays beside the database and is read at the next open.
             tracing::warn!(%error, "cannot checkpoint at the end");
         }
-        let mark = Watermark {
-            commit: self.shared.wal.commit(),
-            epoch: self.shared.epoch,
-        };
-        if let Err(error) = self.watermark.write(mark) {
-            tracing::warn!(%error, "cannot write the watermark at the end");
-        }
+        let commit = self.shared.wal.commit();
+        self.mark(commit);
     }
 }

@@ -36,8 +36,6 @@ pub(crate) const RESTORED_LEAP: u64 = 64;
 /// The writer's page cache, in KiB: room for one large transaction.
 const CACHE_KIB: i64 = 16 << 10;
 const READER_CACHE_KIB: i64 = 2 << 10;
-/// By how much the database file grows at once, so that few checkpoints change its size.
-const CHUNK_BYTES: i32 = 4 << 20;
 /// Longer than any lock that SQLite takes by itself.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -168,7 +166,6 @@ fn writer(options: &Options, path: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    chunked(&connection)?;
     if let Some(pages) = options.max_pages {
         connection.pragma_update(None, "max_page_count", pages)?;
     }
@@ -192,11 +189,6 @@ fn identify(connection: &Connection, path: &Path) -> Result<Identity, OpenError>
     }
 }
 
-fn chunked(connection: &Connection) -> rusqlite::Result<()> {
-    let mut bytes = CHUNK_BYTES;
-    connection.file_control(Some(MAIN_DB), rusqlite::FileControl::ChunkSize(&mut bytes))
-}
-
 /// A connection for checkpoints beside the writer.
 pub(crate) fn checkpointer(options: &Options) -> rusqlite::Result<Connection> {
     let connection = beside(&options.dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -206,7 +198,6 @@ pub(crate) fn checkpointer(options: &Options) -> rusqlite::Result<Connection> {
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    chunked(&connection)?;
     Ok(connection)
 }
 

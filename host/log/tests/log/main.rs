@@ -3,8 +3,12 @@
 #[cfg(test)]
 mod commit;
 #[cfg(test)]
+mod loss;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod read;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod world;

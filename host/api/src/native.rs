@@ -10,6 +10,7 @@ mod host;
 mod ingest;
 mod input;
 mod invoke;
+mod linger;
 pub mod metrics;
 mod streams;
 mod tail;
@@ -19,7 +20,7 @@ use axum::{
     Router,
     handler::Handler,
     http::{Method, Uri},
-    middleware::from_fn_with_state,
+    middleware::{from_fn_with_state, map_request},
     routing::{MethodRouter, get, post, put},
 };
 
@@ -68,6 +69,7 @@ pub fn router(app: App) -> Router {
     let unmatched = from_fn_with_state(app.metrics.route("unmatched"), metrics::count);
     router
         .fallback(no_such_route.layer(unmatched))
+        .layer(map_request(linger::linger))
         .with_state(app)
 }
 

@@ -107,14 +107,24 @@ def test_listing_streams_can_begin_after_one(kinesis, make_stream):
     assert listed["HasMoreStreams"] is False
 
 
-@pytest.mark.parametrize("operation", ["list_shards", "describe_stream"])
-def test_shards_are_paged_without_a_gap_or_a_repetition(kinesis, make_stream, operation):
+def test_describing_a_stream_pages_through_its_shards(kinesis, make_stream):
     name = make_stream(11)
-    paginator = kinesis.get_paginator(operation)
+    paginator = kinesis.get_paginator("describe_stream")
     pages = list(paginator.paginate(StreamName=name, PaginationConfig={"PageSize": 4}))
-    shards = [page.get("StreamDescription", page)["Shards"] for page in pages]
+    shards = [page["StreamDescription"]["Shards"] for page in pages]
     assert [len(page) for page in shards] == [4, 4, 3]
     ids = [shard["ShardId"] for page in shards for shard in page]
+    assert ids == [f"shardId-{n:012}" for n in range(11)]
+
+
+def test_listed_shards_are_paged_by_their_token_alone(kinesis, make_stream):
+    name = make_stream(11)
+    page = kinesis.list_shards(StreamName=name, MaxResults=4)
+    ids = [shard["ShardId"] for shard in page["Shards"]]
+    while "NextToken" in page:
+        assert len(page["Shards"]) == 4
+        page = kinesis.list_shards(NextToken=page["NextToken"], MaxResults=4)
+        ids += [shard["ShardId"] for shard in page["Shards"]]
     assert ids == [f"shardId-{n:012}" for n in range(11)]
 
 

@@ -34,11 +34,7 @@ const GROWTH: u64 = 400 << 20;
 fn deploy(api: &Api, attack: &str) -> Result<()> {
     api.stream(&format!("in-{attack}"), 1)?;
     api.stream(&format!("dead-{attack}"), 1)?;
-    api.deploy(
-        attack,
-        "hostile",
-        &format!("{LIMITS}&config.attack={attack}"),
-    )?;
+    api.deploy(attack, "hostile", LIMITS)?;
     let settings = json!({
         "stream": format!("in-{attack}"), "function": attack,
         "maximum_retry_attempts": 1, "on_failure_stream": format!("dead-{attack}"),

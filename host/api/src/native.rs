@@ -16,8 +16,11 @@ mod streams;
 mod tail;
 mod triggers;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
+    extract::FromRef,
     handler::Handler,
     http::{Method, Uri},
     middleware::{from_fn_with_state, map_request},
@@ -25,11 +28,30 @@ use axum::{
 };
 
 use self::error::NativeError;
-use crate::app::App;
+use crate::{admit::Admission, app::App};
+
+/// What native handlers may ask for.
+#[derive(Debug, Clone)]
+struct Native {
+    app: App,
+    admission: Arc<Admission>,
+}
+
+impl FromRef<Native> for App {
+    fn from_ref(native: &Native) -> Self {
+        native.app.clone()
+    }
+}
+
+impl FromRef<Native> for Arc<Admission> {
+    fn from_ref(native: &Native) -> Self {
+        Arc::clone(&native.admission)
+    }
+}
 
 /// All native routes, and the answers to requests that fit none.
 pub fn router(app: App) -> Router {
-    let routes: [(&'static str, MethodRouter<App>); 16] = [
+    let routes: [(&'static str, MethodRouter<Native>); 16] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -70,7 +92,10 @@ pub fn router(app: App) -> Router {
     router
         .fallback(no_such_route.layer(unmatched))
         .layer(map_request(linger::linger))
-        .with_state(app)
+        .with_state(Native {
+            app,
+            admission: Arc::new(Admission::new()),
+        })
 }
 
 async fn no_such_route(uri: Uri) -> NativeError {

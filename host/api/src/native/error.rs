@@ -13,7 +13,7 @@ use millstream_core::{
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::app::BackupError;
+use crate::{admit::BodyRefused, app::BackupError};
 
 /// Why a native request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -72,6 +72,18 @@ macro_rules! through_control {
 }
 
 through_control!(Refused, CommitError, ReadError, ModuleError);
+
+impl From<BodyRefused> for NativeError {
+    fn from(refused: BodyRefused) -> Self {
+        match refused {
+            BodyRefused::TooLarge { limit } => Self::TooLarge {
+                what: "the body".to_owned(),
+                limit: format!("{limit} bytes"),
+            },
+            BodyRefused::Broken(_) => Self::BadRequest(refused.to_string()),
+        }
+    }
+}
 
 impl From<SettingError> for NativeError {
     fn from(error: SettingError) -> Self {

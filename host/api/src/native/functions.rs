@@ -3,13 +3,13 @@
 mod settings;
 mod uploads;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use millstream_core::{
@@ -28,9 +28,9 @@ use self::{
 };
 use super::{
     error::NativeError,
-    input::{self, Name, Params},
+    input::{Name, Params},
 };
-use crate::app::App;
+use crate::{admit::Admission, app::App};
 
 #[derive(Serialize)]
 struct FunctionView<'a> {
@@ -73,9 +73,9 @@ fn view(function: &Function, upload: Option<UploadView>) -> FunctionView<'_> {
 /// `PUT /v1/functions/{name}`
 pub(super) async fn put(
     State(app): State<App>,
+    State(admission): State<Arc<Admission>>,
     Name(name): Name<FunctionName>,
     Params(query): Params<Vec<(String, String)>>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, NativeError> {
     let Settings {
@@ -85,7 +85,7 @@ pub(super) async fn put(
     } = Settings::parse(query)?;
     // A slot is taken before the body, since bodies are what would fill the memory.
     let slot = app.uploads.slot(&name)?;
-    let wasm = input::collect(&headers, body, MODULE_BYTES).await?;
+    let wasm = admission.read(body, MODULE_BYTES).await?.bytes;
     if wasm.is_empty() {
         let what = "the body is empty; it should be the module".to_owned();
         return Err(NativeError::BadRequest(what));

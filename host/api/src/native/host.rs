@@ -1,13 +1,13 @@
 //! The host as a whole: its figures, and a copy of its log.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use axum::{Json, body::Body, extract::State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{error::NativeError, input};
-use crate::app::App;
+use crate::{admit::Admission, app::App};
 
 /// `GET /v1/status`
 pub(super) async fn status(State(app): State<App>) -> Json<Map<String, Value>> {
@@ -37,10 +37,10 @@ struct Backup {
 /// `POST /v1/backup`
 pub(super) async fn backup(
     State(app): State<App>,
-    headers: HeaderMap,
+    State(admission): State<Arc<Admission>>,
     body: Body,
 ) -> Result<Json<Map<String, Value>>, NativeError> {
-    let Backup { path } = input::json(&headers, body, input::JSON_BYTES).await?;
+    let Backup { path } = input::json(&admission, body, input::JSON_BYTES).await?;
     // The host's working directory is nothing that a client knows.
     if !path.is_absolute() {
         let what = format!("path is {}; it must be absolute", path.display());

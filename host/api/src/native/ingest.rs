@@ -4,7 +4,7 @@ mod encode;
 pub(super) mod key;
 mod pointer;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -28,9 +28,9 @@ use self::{
 };
 use super::{
     error::NativeError,
-    input::{self, Name, Params},
+    input::{Name, Params},
 };
-use crate::app::App;
+use crate::{admit::Admission, app::App};
 
 /// Bytes of one request's body.
 const BODY_BYTES: usize = 10 << 20;
@@ -62,6 +62,7 @@ struct TakenShard {
 /// `POST /v1/streams/{name}/records`
 pub(super) async fn post(
     State(app): State<App>,
+    State(admission): State<Arc<Admission>>,
     Name(name): Name<StreamName>,
     Params(query): Params<Query>,
     headers: HeaderMap,
@@ -73,16 +74,16 @@ pub(super) async fn post(
         .ok_or_else(|| NativeError::no_stream(&name))?;
     let format = query.format.unwrap_or_else(|| format_of(&headers));
     let keys = keys(query, format)?;
-    let body = input::collect(&headers, body, BODY_BYTES).await?;
+    let held = admission.read(body, BODY_BYTES).await?;
     let started = Instant::now();
-    let Some(block) = encode::encode(format, &keys, &mut RandomKeys::new()?, &body)? else {
+    let Some(block) = encode::encode(format, &keys, &mut RandomKeys::new()?, &held.bytes)? else {
         return Ok(Json(Taken {
             records: 0,
             bytes: 0,
             shards: Vec::new(),
         }));
     };
-    drop(body);
+    drop(held);
     let (records, bytes) = (block.len().into(), block.payload(0..block.len()) as u64);
     let blocks = route(stream, block);
     let shape = blocks.iter().map(|(shard, block)| (*shard, block.len()));

@@ -6,14 +6,13 @@ use std::{fmt::Display, str::FromStr};
 use axum::{
     body::Body,
     extract::{FromRequestParts, Path, Query},
-    http::{HeaderMap, header, request::Parts},
+    http::request::Parts,
 };
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use millstream_core::name::InvalidNameError;
 use serde::de::DeserializeOwned;
 
 use super::error::NativeError;
+use crate::admit::Admission;
 
 /// Bytes of a JSON body where the route does not say otherwise.
 pub(super) const JSON_BYTES: usize = 256 << 10;
@@ -56,60 +55,18 @@ where
     }
 }
 
-/// Reads the whole body; refuses it unread where its length is known to be above `limit`.
-pub(super) async fn collect(
-    headers: &HeaderMap,
-    mut body: Body,
-    limit: usize,
-) -> Result<Bytes, NativeError> {
-    let too_large = || NativeError::TooLarge {
-        what: "the body".to_owned(),
-        limit: format!("{limit} bytes"),
-    };
-    let length = content_length(headers)?;
-    if length.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    let mut whole = BytesMut::with_capacity(length.unwrap_or(0));
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(bad("the body could not be read to its end"))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if whole.len() + data.len() > limit {
-            return Err(too_large());
-        }
-        if whole.is_empty() && length == Some(data.len()) {
-            return Ok(data);
-        }
-        whole.extend_from_slice(&data);
-    }
-    match length {
-        Some(length) if length != whole.len() => Err(NativeError::BadRequest(format!(
-            "the body ended after {} of {length} bytes",
-            whole.len()
-        ))),
-        _ => Ok(whole.freeze()),
-    }
-}
-
-fn content_length(headers: &HeaderMap) -> Result<Option<usize>, NativeError> {
-    let Some(value) = headers.get(header::CONTENT_LENGTH) else {
-        return Ok(None);
-    };
-    let text = value.to_str().map_err(bad("Content-Length"))?;
-    let length = text.parse().map_err(bad("Content-Length"))?;
-    Ok(Some(length))
-}
-
-/// Reads a JSON body. No body at all is the same as `{}`.
+/// Reads a JSON body of at most `limit` bytes. No body at all is the same as `{}`.
 pub(super) async fn json<T: DeserializeOwned>(
-    headers: &HeaderMap,
+    admission: &Admission,
     body: Body,
     limit: usize,
 ) -> Result<T, NativeError> {
-    let bytes = collect(headers, body, limit).await?;
-    parse(if bytes.is_empty() { b"{}" } else { &bytes })
+    let held = admission.read(body, limit).await?;
+    parse(if held.bytes.is_empty() {
+        b"{}"
+    } else {
+        &held.bytes
+    })
 }
 
 /// Parses a JSON object; the error names the field, the line and the column.
@@ -141,34 +98,7 @@ fn bad<E: Display>(what: &str) -> impl FnOnce(E) -> NativeError {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
-
-    fn sized(length: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from_static(length))])
-    }
-
-    #[tokio::test]
-    async fn a_body_is_refused_above_its_limit_and_not_at_it() {
-        let none = HeaderMap::new();
-        let body = || Body::from("12345");
-        assert_eq!(collect(&none, body(), 5).await.unwrap(), "12345");
-        let chunked = collect(&none, body(), 4).await;
-        let announced = collect(&sized("5"), body(), 4).await;
-        for refused in [chunked, announced] {
-            assert_eq!(refused.unwrap_err().kind().1, "too_large");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_that_ends_early_is_told() {
-        let error = collect(&sized("9"), Body::from("12345"), 100).await;
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "the body ended after 5 of 9 bytes"
-        );
-    }
 
     #[test]
     fn an_error_names_the_field_and_the_place() {

@@ -8,7 +8,6 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -28,7 +27,7 @@ use super::{
     error::NativeError,
     input::{self, Name},
 };
-use crate::app::App;
+use crate::{admit::Admission, app::App};
 
 /// Bytes of a dry run's body: a full batch in base64, and some state.
 const BODY_BYTES: usize = 16 << 20;
@@ -73,8 +72,8 @@ impl port::State for GivenState {
 /// `POST /v1/functions/{name}/invoke`
 pub(super) async fn post(
     State(app): State<App>,
+    State(admission): State<Arc<Admission>>,
     Name(name): Name<FunctionName>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, NativeError> {
     let catalog = app.control.catalog();
@@ -85,7 +84,7 @@ pub(super) async fn post(
         records,
         stream,
         state,
-    } = input::json(&headers, body, BODY_BYTES).await?;
+    } = input::json(&admission, body, BODY_BYTES).await?;
     let stream = match stream {
         Some(stream) => stream,
         None => StreamName::try_from(PLACEHOLDER)?,

@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use millstream_core::{
@@ -22,7 +22,7 @@ use super::{
     error::NativeError,
     input::{self, Name},
 };
-use crate::app::App;
+use crate::{admit::Admission, app::App};
 
 #[derive(Serialize)]
 struct StreamView<'a> {
@@ -84,11 +84,11 @@ fn one() -> u32 {
 /// `PUT /v1/streams/{name}`
 pub(super) async fn put(
     State(app): State<App>,
+    State(admission): State<Arc<Admission>>,
     Name(name): Name<StreamName>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, NativeError> {
-    let Creation { shards } = input::json(&headers, body, input::JSON_BYTES).await?;
+    let Creation { shards } = input::json(&admission, body, input::JSON_BYTES).await?;
     let request = Request::CreateStream {
         name: name.clone(),
         shards,

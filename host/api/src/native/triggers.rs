@@ -1,12 +1,12 @@
 //! Triggers: settings in, and what their lanes are doing out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use millstream_core::{
@@ -25,7 +25,7 @@ use super::{
     error::NativeError,
     input::{self, Name},
 };
-use crate::app::App;
+use crate::{admit::Admission, app::App};
 
 #[derive(Serialize)]
 struct TriggerView<'a> {
@@ -110,11 +110,11 @@ fn lane_view(stream: Option<&Stream>, lane: LaneStatus) -> LaneView {
 /// `PUT /v1/triggers/{name}`
 pub(super) async fn put(
     State(app): State<App>,
+    State(admission): State<Arc<Admission>>,
     Name(name): Name<TriggerName>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, NativeError> {
-    let settings: TriggerSettings = input::json(&headers, body, input::JSON_BYTES).await?;
+    let settings: TriggerSettings = input::json(&admission, body, input::JSON_BYTES).await?;
     settings.check()?;
     let starts = starts(&app, &settings).await?;
     let request = Request::PutTrigger {

@@ -1,0 +1,66 @@
+# Every target installs what it needs and works from a clean clone.
+# Versions of tools stand here; those of crates in Cargo.toml.
+
+CARGO_DENY := 0.20.2
+GUESTS := access-log metrics sessions alerts fixture hostile
+GUEST_PACKAGES := $(GUESTS:%=-p guest-%)
+GUEST_BUILD := --target wasm32-wasip2 --profile guest
+
+VENV := target/venv
+TOOLS := target/tools
+
+.DEFAULT_GOAL := help
+.PHONY: help build guests demo test lint bench target fmt clippy doc deny
+
+help: ## Show this.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## Build the binary: target/release/millstream.
+	cargo build --locked --release -p millstream
+
+guests: target ## Build the bundled functions as components.
+	cargo build --locked $(GUEST_BUILD) $(GUEST_PACKAGES)
+
+demo: guests ## Run the whole path on an access log and report.
+	cargo build --locked -p millstream
+	target/debug/millstream demo
+
+test: guests $(VENV)/ready ## Run all tests.
+	cargo build --locked -p millstream
+	cargo test --locked --workspace
+
+lint: fmt clippy deny doc ## Check format, lints, dependencies and documentation.
+
+bench: guests ## Measure, as ratios in one run; figures go to target/bench.json.
+	cargo build --locked --release -p millstream -p millstream-bench
+	cargo build --locked --release -p millstream-log --example raw
+	cargo build --locked --release -p millstream-runtime --example cost
+	target/release/millstream-bench
+
+fmt:
+	cargo fmt --all --check
+
+# The guests once more as what they are built for.
+clippy: target
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --target wasm32-wasip2 $(GUEST_PACKAGES) -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+# Advisories need the network; licences, bans and sources do not.
+deny: $(TOOLS)/bin/cargo-deny
+	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
+
+# rust-toolchain.toml names the target too, but not every rustup installs by itself.
+target:
+	@rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
+
+$(TOOLS)/bin/cargo-deny: Makefile
+	cargo install --quiet --debug --root $(TOOLS) --locked cargo-deny@$(CARGO_DENY)
+	@touch $@
+
+$(VENV)/ready: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement $<
+	@touch $@

@@ -1,0 +1,263 @@
+//! `millstream trigger`: connect functions to streams. Settings have Lambda's names.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::Session;
+use crate::{
+    client::route::Route,
+    failure::Failure,
+    output::{cell, printable, table},
+};
+
+/// What to do with triggers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a trigger, or change the settings of one.
+    #[command(after_help = "\
+Examples:
+  millstream trigger create parse --stream access-log --function access-log
+  millstream trigger create parse --stream access-log --function access-log \\
+      --batch-size 500 --maximum-retry-attempts 3 --on-failure-stream dead-letters")]
+    Create(Box<Create>),
+    /// List all triggers.
+    #[command(after_help = "Example:\n  millstream trigger list")]
+    List,
+    /// Show a trigger and what it does on each shard.
+    #[command(after_help = "Example:\n  millstream trigger get parse")]
+    Get(Name),
+    /// Pause a trigger; it keeps its position.
+    #[command(after_help = "Example:\n  millstream trigger pause parse")]
+    Pause(Name),
+    /// Resume a trigger where it was paused.
+    #[command(after_help = "Example:\n  millstream trigger resume parse")]
+    Resume(Name),
+    /// Delete a trigger, its position and its function's state.
+    #[command(after_help = "Example:\n  millstream trigger delete parse")]
+    Delete(Name),
+}
+
+/// A trigger's settings. What is not given has Lambda's default.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Its name: a-z, A-Z, 0-9, '_', '-'.
+    name: String,
+    /// The stream to read.
+    #[arg(long, value_name = "NAME")]
+    stream: String,
+    /// The function to call.
+    #[arg(long, value_name = "NAME")]
+    function: String,
+    /// Where to begin. Cannot be changed later.
+    #[arg(long, value_name = "POSITION", default_value = "TRIM_HORIZON", ignore_case = true,
+        value_parser = ["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"])]
+    starting_position: String,
+    /// With AT_TIMESTAMP: seconds since 1970, with fractions.
+    #[arg(long, value_name = "SECONDS")]
+    starting_position_timestamp: Option<f64>,
+    /// Records in a batch at most: 1 to 10000.
+    #[arg(long, value_name = "N")]
+    batch_size: Option<u32>,
+    /// Seconds to wait for a full batch: 0 to 300.
+    #[arg(long, value_name = "SECONDS")]
+    maximum_batching_window_in_seconds: Option<u32>,
+    /// Retries of a batch: 0 to 10000, or -1 for until its records expire.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    maximum_retry_attempts: Option<i32>,
+    /// Seconds that a record may wait: 60 to 604800, or -1 for ever.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    maximum_record_age_in_seconds: Option<i32>,
+    /// The stream that takes records that were given up, with the reason.
+    #[arg(long, value_name = "NAME")]
+    on_failure_stream: Option<String>,
+    /// Create it paused.
+    #[arg(long)]
+    disabled: bool,
+}
+
+/// Which trigger.
+#[derive(Debug, Args)]
+pub(crate) struct Name {
+    /// Its name.
+    name: String,
+}
+
+pub(super) fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    let (client, output) = (&session.client, session.output);
+    match command {
+        Command::Create(create) => {
+            let answer = client.put(&route(&create.name), &create.settings())?;
+            output.print(&answer.body, |_| {
+                let verb = if answer.status == 201 {
+                    "created"
+                } else {
+                    "changed"
+                };
+                let Create {
+                    name,
+                    stream,
+                    function,
+                    ..
+                } = create.as_ref();
+                format!("{verb} trigger {name}: {stream} -> {function}")
+            })
+        }
+        Command::List => {
+            let all = client.get(&Route::new(&["v1", "triggers"]))?;
+            output.print(&all, list)
+        }
+        Command::Get(Name { name }) => output.print(&client.get(&route(&name))?, show),
+        Command::Pause(Name { name }) => enable(session, &name, "pause", "paused"),
+        Command::Resume(Name { name }) => enable(session, &name, "resume", "resumed"),
+        Command::Delete(Name { name }) => {
+            client.delete(&route(&name))?;
+            output.print(&json!({"deleted": name}), |_| {
+                format!("deleted trigger {name}")
+            })
+        }
+    }
+}
+
+fn route(name: &str) -> Route {
+    Route::new(&["v1", "triggers", name])
+}
+
+fn enable(session: &Session, name: &str, verb: &str, done: &str) -> Result<(), Failure> {
+    let route = Route::new(&["v1", "triggers", name, verb]);
+    let trigger = session.client.post(&route, &json!({}))?;
+    session
+        .output
+        .print(&trigger, |_| format!("{done} trigger {name}"))
+}
+
+impl Create {
+    fn settings(&self) -> Value {
+        let mut settings = Map::new();
+        let mut set = |name: &str, value: Value| {
+            if !value.is_null() {
+                settings.insert(name.to_owned(), value);
+            }
+        };
+        set("stream", json!(self.stream));
+        set("function", json!(self.function));
+        set(
+            "starting_position",
+            json!(self.starting_position.to_uppercase()),
+        );
+        set(
+            "starting_position_timestamp",
+            json!(self.starting_position_timestamp),
+        );
+        set("batch_size", json!(self.batch_size));
+        set(
+            "maximum_batching_window_in_seconds",
+            json!(self.maximum_batching_window_in_seconds),
+        );
+        set("maximum_retry_attempts", json!(self.maximum_retry_attempts));
+        set(
+            "maximum_record_age_in_seconds",
+            json!(self.maximum_record_age_in_seconds),
+        );
+        set("on_failure_stream", json!(self.on_failure_stream));
+        set("enabled", json!(!self.disabled));
+        Value::Object(settings)
+    }
+}
+
+fn list(all: &Value) -> String {
+    let triggers = all["triggers"].as_array().into_iter().flatten();
+    let rows = triggers.map(|t| {
+        ["name", "stream", "function", "state", "lag_records"].map(|field| cell(&t[field]))
+    });
+    table(["name", "stream", "function", "state", "lag"], rows)
+}
+
+fn show(trigger: &Value) -> String {
+    const FIELDS: [&str; 8] = [
+        "shard_id",
+        "state",
+        "lag_records",
+        "batches",
+        "records",
+        "outputs",
+        "dead_letters",
+        "attempts",
+    ];
+    const HEADER: [&str; 8] = [
+        "shard",
+        "state",
+        "lag",
+        "batches",
+        "records",
+        "outputs",
+        "dead letters",
+        "attempts",
+    ];
+    let shards = || trigger["shards"].as_array().into_iter().flatten();
+    let rows = shards().map(|s| FIELDS.map(|field| cell(&s[field])));
+    let errors = shards().filter_map(|s| {
+        let error = s["last_error"].as_str()?;
+        Some(format!("\n{}: {}", cell(&s["shard_id"]), printable(error)))
+    });
+    format!(
+        "{}\n\n{}{}",
+        list(&json!({"triggers": [trigger]})).trim_end(),
+        table(HEADER, rows),
+        errors.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command as Top};
+
+    fn settings(options: &str) -> Value {
+        let line = format!("millstream trigger create t --stream s --function f {options}");
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        match cli.command {
+            Top::Trigger(Command::Create(create)) => create.settings(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_left_to_the_host() {
+        let expected = json!({"stream": "s", "function": "f",
+            "starting_position": "TRIM_HORIZON", "enabled": true});
+        assert_eq!(settings(""), expected);
+    }
+
+    #[test]
+    fn options_have_lambdas_names() {
+        let given = settings(
+            "--starting-position latest --batch-size 7 --maximum-batching-window-in-seconds 1 \
+             --maximum-retry-attempts -1 --maximum-record-age-in-seconds 60 \
+             --on-failure-stream d --disabled",
+        );
+        let expected = json!({"stream": "s", "function": "f", "starting_position": "LATEST",
+            "batch_size": 7, "maximum_batching_window_in_seconds": 1,
+            "maximum_retry_attempts": -1, "maximum_record_age_in_seconds": 60,
+            "on_failure_stream": "d", "enabled": false});
+        assert_eq!(given, expected);
+        // What core reads must be what we write.
+        let parsed: millstream_core::catalog::TriggerSettings =
+            serde_json::from_value(given).unwrap();
+        assert_eq!(parsed.batch_size, 7);
+    }
+
+    #[test]
+    fn shows_the_error_of_a_shard() {
+        let text = show(
+            &json!({"name": "t", "stream": "s", "function": "f", "state": "Enabled",
+            "lag_records": 3, "shards": [{"shard_id": "shardId-000000000000",
+            "state": "backing_off", "attempts": 2, "last_error": "it\u{1b} failed"}]}),
+        );
+        assert!(
+            text.contains("shardId-000000000000: it\\u{1b} failed"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! The control plane: one change after another, durable before anyone sees it.
+//!
+//! Core decides what a change is; this file only carries it out, in an order that a crash or a lost
+//! client cannot break: bind, commit, publish, tell the triggers, forget what is old.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use millstream_core::{
+    catalog::{Catalog, Change, Request, key},
+    name::FunctionName,
+    port::{CommitError, Control, ControlError, Later, Log, ModuleError, Modules},
+};
+use millstream_worker::Workers;
+use tokio::sync::Mutex;
+
+use crate::{clock, sweep};
+
+/// [`Control`] over a log, a compiler and the running triggers.
+#[derive(Debug, Clone)]
+pub(crate) struct Plane(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    log: Arc<dyn Log>,
+    modules: Arc<dyn Modules>,
+    workers: Arc<Workers>,
+    catalog: ArcSwap<Catalog>,
+    /// Held while a change is carried out, so that each is decided on what the one before left.
+    turn: Mutex<()>,
+}
+
+impl Plane {
+    /// Over what the log holds. The functions of `catalog` are not bound yet.
+    pub(crate) fn new(
+        log: Arc<dyn Log>,
+        modules: Arc<dyn Modules>,
+        workers: Arc<Workers>,
+        catalog: Catalog,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            log,
+            modules,
+            workers,
+            catalog: ArcSwap::from_pointee(catalog),
+            turn: Mutex::new(()),
+        }))
+    }
+
+    /// Makes `function`@`version` callable, unless a newer upload or a delete came first.
+    /// Triggers that waited for it try again at once.
+    pub(crate) async fn bind_current(
+        &self,
+        function: &FunctionName,
+        version: u64,
+    ) -> Result<(), ModuleError> {
+        let inner = &self.0;
+        let _turn = inner.turn.lock().await;
+        let catalog = inner.catalog.load_full();
+        let current = catalog.function(function.as_str());
+        let Some(current) = current.filter(|f| f.version == version) else {
+            return Ok(());
+        };
+        let hash = current.module.hash.clone();
+        inner.modules.bind(function.clone(), version, hash).await?;
+        inner.workers.reconcile(catalog).await;
+        Ok(())
+    }
+}
+
+impl Control for Plane {
+    fn catalog(&self) -> Arc<Catalog> {
+        self.0.catalog.load_full()
+    }
+
+    fn apply(&self, request: Request) -> Later<'static, Result<Change, ControlError>> {
+        let inner = Arc::clone(&self.0);
+        // In a task of its own: a client that goes away must not leave a committed change unseen.
+        let change = tokio::spawn(async move { inner.carry_out(request).await });
+        Box::pin(async move {
+            change.await.unwrap_or_else(|error| {
+                let what = format!("the change was broken off: {error}");
+                Err(CommitError::Ambiguous(what).into())
+            })
+        })
+    }
+}
+
+impl Inner {
+    async fn carry_out(self: Arc<Self>, request: Request) -> Result<Change, ControlError> {
+        let _turn = self.turn.lock().await;
+        let before = self.catalog.load_full();
+        let uploaded = match &request {
+            Request::PutFunction { name, .. } => Some(name.clone()),
+            _ => None,
+        };
+        let deleted = match &request {
+            Request::DeleteFunction { name } => Some(name.clone()),
+            _ => None,
+        };
+        let change = before.decide(request, clock::now())?;
+        if let Some(name) = &uploaded {
+            self.bind(&change.catalog, name).await?;
+        }
+        if let Err(error) = self.log.commit(change.commit.clone()).await {
+            if let Some(name) = &uploaded {
+                self.forget_all_but(&before, name);
+            }
+            self.reread_if_unknown(&error).await?;
+            return Err(error.into());
+        }
+        let after = Arc::new(change.catalog.clone());
+        self.catalog.store(Arc::clone(&after));
+        self.workers.reconcile(Arc::clone(&after)).await;
+        if let Some(name) = uploaded.or(deleted) {
+            self.forget_all_but(&after, &name);
+        }
+        if !change.orphans.is_empty() {
+            tokio::spawn(sweep::remove(Arc::clone(&self.log), change.orphans.clone()));
+        }
+        Ok(change)
+    }
+
+    async fn bind(&self, catalog: &Catalog, name: &FunctionName) -> Result<(), ModuleError> {
+        let function = catalog
+            .function(name.as_str())
+            .expect("the change put this function there");
+        let hash = function.module.hash.clone();
+        self.modules
+            .bind(name.clone(), function.version, hash)
+            .await
+    }
+
+    /// Calls that run already keep what they have; only new ones see that the others are gone.
+    fn forget_all_but(&self, catalog: &Catalog, name: &FunctionName) {
+        let keep = catalog.function(name.as_str()).map(|f| f.version);
+        self.modules.unbind(name, keep);
+    }
+
+    /// After a commit whose outcome is unknown, the log alone knows what exists.
+    async fn reread_if_unknown(&self, error: &CommitError) -> Result<(), ControlError> {
+        if !matches!(error, CommitError::Ambiguous(_)) {
+            return Ok(());
+        }
+        let entries = self.log.scan(key::CATALOG.into()).await?;
+        match Catalog::load(entries) {
+            Ok(catalog) => {
+                let catalog = Arc::new(catalog);
+                self.catalog.store(Arc::clone(&catalog));
+                self.workers.reconcile(catalog).await;
+            }
+            Err(unreadable) => tracing::error!(%unreadable, "the catalog was not read again"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! Removes expired records, each minute, a few blocks at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use millstream_core::port::{Control, Log};
+use tokio::time::MissedTickBehavior;
+
+use crate::clock;
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Runs until it is dropped.
+pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let removed = trim(log.as_ref(), control.as_ref()).await;
+        if removed > 0 {
+            tracing::info!(records = removed, "removed expired records");
+        }
+    }
+}
+
+async fn trim(log: &dyn Log, control: &dyn Control) -> u64 {
+    let (catalog, now) = (control.catalog(), clock::now());
+    let mut removed = 0;
+    for stream in catalog.streams() {
+        let horizon = stream.horizon(now);
+        for shard in &stream.shards {
+            let span = log.span(shard.number);
+            if span.first == span.next {
+                continue;
+            }
+            loop {
+                match log.trim(shard.number, horizon).await {
+                    Ok(0) => break,
+                    Ok(records) => removed += records,
+                    Err(error) => {
+                        let (stream, shard) = (&stream.name, shard.id());
+                        tracing::warn!(%stream, shard, %error, "expired records stay for now");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    removed
+}

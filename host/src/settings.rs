@@ -1,0 +1,128 @@
+//! What an operator may set, as options of `serve`; the defaults are those of the crates.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+/// Settings of a host.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Where everything is kept; made where it does not exist.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "MILLSTREAM_DATA",
+        default_value = "millstream-data"
+    )]
+    pub(crate) data: PathBuf,
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "MILLSTREAM_LISTEN",
+        default_value = "127.0.0.1:4567"
+    )]
+    pub(crate) listen: String,
+    /// Start although durable records are missing, without them. The runbook says when.
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
+    #[command(flatten)]
+    pub(crate) log: LogSettings,
+    #[command(flatten)]
+    pub(crate) guests: GuestSettings,
+    /// The region in ARNs.
+    #[arg(long, value_name = "NAME", default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// The account in ARNs: twelve digits.
+    #[arg(long, value_name = "DIGITS", default_value = "000000000000", value_parser = account)]
+    pub(crate) account: String,
+}
+
+/// Settings of the log.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogSettings {
+    /// Bytes of recent records that are kept in memory for live readers.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) tail_bytes: Option<usize>,
+    /// Bytes of puts that may wait for the disk; more are answered with 503.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) queue_bytes: Option<usize>,
+    /// What an acknowledgement means. For measurements only.
+    #[arg(long, value_name = "HOW", default_value = "full", hide = true)]
+    pub(crate) fsync: Fsync,
+}
+
+/// What an acknowledgement means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fsync {
+    /// Durable.
+    Full,
+    /// In the page cache.
+    Off,
+    /// Nothing is stored at all.
+    Null,
+}
+
+/// Settings of the runtime.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Functions")]
+pub(crate) struct GuestSettings {
+    /// Functions that run at the same time; more wait.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) instances: Option<u32>,
+    /// Memory of one instance at most, whatever a function's own limit says.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) instance_memory_bytes: Option<usize>,
+    /// Processor seconds that compiling one function may take.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) compile_cpu_seconds: Option<u64>,
+    /// Seconds that compiling one function may take.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) compile_seconds: Option<u64>,
+    /// Address space that compiling one function may take.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) compile_memory_bytes: Option<u64>,
+    /// Bytes of compiled functions that are kept.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) compiled_bytes: Option<u64>,
+}
+
+impl Settings {
+    /// A private host: a free port of this machine, everything else as by default.
+    pub(crate) fn for_demo(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
+            accept_loss: false,
+            log: LogSettings {
+                tail_bytes: None,
+                queue_bytes: None,
+                fsync: Fsync::Full,
+            },
+            guests: GuestSettings::default(),
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+        }
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("an account has twelve digits".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_twelve_digits() {
+        assert!(account("123456789012").is_ok());
+        for bad in ["", "12345678901", "1234567890123", "12345678901x"] {
+            assert!(account(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Puts the crates together, in the order in which data flows, and takes them apart again.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use millstream_api::{
+    app::{App, Identity},
+    native::health::{Life, Stage},
+    server,
+};
+use millstream_core::{
+    catalog::{Catalog, UnreadableCatalogError, key},
+    port::{Control, Invoke, Modules, ReadError},
+};
+use millstream_log::OpenError;
+use millstream_runtime::{Runtime, RuntimeError, RuntimeOptions};
+use millstream_worker::Workers;
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+
+use crate::{
+    clock,
+    control::Plane,
+    functions, housekeeping, metrics,
+    settings::{GuestSettings, Settings},
+    storage::Storage,
+    sweep,
+};
+
+/// The hidden subcommand under which the runtime has modules compiled.
+pub(crate) const COMPILE_COMMAND: &str = "__compile";
+/// How long in-flight batches get to finish when the host stops.
+const DRAIN: Duration = Duration::from_secs(4);
+/// How long answers under way get after that.
+const FINISH: Duration = Duration::from_secs(3);
+
+/// Why a host could not be started. Nothing of it is left running.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Catalog(#[from] UnreadableCatalogError),
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: String, source: io::Error },
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A host that serves.
+#[derive(Debug)]
+pub(crate) struct Host {
+    address: SocketAddr,
+    life: Arc<Life>,
+    workers: Arc<Workers>,
+    storage: Storage,
+    server: JoinHandle<io::Result<()>>,
+    stop_server: oneshot::Sender<()>,
+    /// Ends with the host.
+    background: JoinSet<()>,
+}
+
+/// Starts a host. It is ready when this returns.
+pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
+    // First, so that a taken address is told before a log is recovered.
+    let listener = listen(&settings.listen).await?;
+    let address = listener.local_addr()?;
+    let storage = Storage::open(settings)?;
+    let log = storage.log();
+    let runtime = Runtime::new(runtime_options(settings)?)?;
+    let catalog = Catalog::load(log.scan(key::CATALOG.into()).await?)?;
+    let orphans = sweep::orphans(log.as_ref(), &catalog).await?;
+
+    let invoke: Arc<dyn Invoke> = runtime.clone();
+    let modules: Arc<dyn Modules> = runtime.clone();
+    let workers = Workers::new(
+        Arc::clone(&log),
+        Arc::clone(&invoke),
+        clock::now,
+        Default::default(),
+    );
+    let plane = Plane::new(
+        Arc::clone(&log),
+        Arc::clone(&modules),
+        Arc::clone(&workers),
+        catalog,
+    );
+    let app = App {
+        log: Arc::clone(&log),
+        control: Arc::new(plane.clone()),
+        modules: Arc::clone(&modules),
+        invoke,
+        triggers: workers.clone(),
+        metrics: Default::default(),
+        uploads: Default::default(),
+        life: Default::default(),
+        host: Arc::new(storage.clone()),
+        started: clock::now(),
+        identity: Arc::new(Identity {
+            account: settings.account.clone(),
+            region: settings.region.clone(),
+        }),
+        now: clock::now,
+    };
+    metrics::connect(&app.metrics, &storage, &runtime, &workers);
+
+    let life = Arc::clone(&app.life);
+    let (stop_server, stopped) = oneshot::channel::<()>();
+    let shutdown = async move {
+        // A host that is gone without a word stops its server as well.
+        let _ = stopped.await;
+    };
+    let server = tokio::spawn(server::serve(listener, app, shutdown));
+
+    let uncompiled = functions::bind_all(&plane, &modules).await;
+    workers.reconcile(plane.catalog()).await;
+    let mut background = JoinSet::new();
+    background.spawn(functions::compile_all(
+        plane.clone(),
+        Arc::clone(&log),
+        modules,
+        uncompiled,
+    ));
+    background.spawn(sweep::remove(Arc::clone(&log), orphans));
+    background.spawn(housekeeping::run(log, Arc::new(plane)));
+    life.enter(Stage::Ready);
+    Ok(Host {
+        address,
+        life,
+        workers,
+        storage,
+        server,
+        stop_server,
+        background,
+    })
+}
+
+impl Host {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops taking work, finishes what is under way as far as the time allows, closes the log.
+    ///
+    /// Whatever is broken off here is not acknowledged, so nothing is lost by it.
+    pub(crate) async fn stop(mut self) {
+        self.life.enter(Stage::Draining);
+        self.background.shutdown().await;
+        if timeout(DRAIN, self.workers.drain()).await.is_err() {
+            tracing::warn!("batches that are still running are done again after the next start");
+        }
+        // The receiver is gone where the server failed already.
+        let _ = self.stop_server.send(());
+        match timeout(FINISH, &mut self.server).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::error!(%error, "the server failed"),
+            Ok(Err(error)) => tracing::error!(%error, "the server was broken off"),
+            Err(_) => {
+                tracing::warn!("some requests did not end in time");
+                self.server.abort();
+            }
+        }
+        self.storage.close().await;
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            address: address.to_owned(),
+            source,
+        })
+}
+
+fn runtime_options(settings: &Settings) -> Result<RuntimeOptions, StartError> {
+    let mut options = RuntimeOptions::new(settings.data.join("compiled"))?;
+    let GuestSettings {
+        instances,
+        instance_memory_bytes,
+        compile_cpu_seconds,
+        compile_seconds,
+        compile_memory_bytes,
+        compiled_bytes,
+    } = settings.guests;
+    let set = |option: &mut u64, setting: Option<u64>| *option = setting.unwrap_or(*option);
+    options.instances = instances.unwrap_or(options.instances);
+    options.memory_bytes_max = instance_memory_bytes.unwrap_or(options.memory_bytes_max);
+    set(&mut options.compile.cpu_seconds, compile_cpu_seconds);
+    set(
+        &mut options.compile.address_space_bytes,
+        compile_memory_bytes,
+    );
+    set(&mut options.cache_bytes_max, compiled_bytes);
+    if let Some(seconds) = compile_seconds {
+        options.compile.wall = Duration::from_secs(seconds);
+    }
+    Ok(options)
+}

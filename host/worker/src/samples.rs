@@ -72,7 +72,8 @@ pub(crate) fn write<'a>(text: &mut String, lanes: impl Iterator<Item = &'a Handl
     let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
     for lane in lanes {
         let sum = sums.entry(lane.trigger.name.as_str()).or_default();
-        sum.add(&lane.board.tally(), &lane.status(world));
+        let status = lane.status(world);
+        sum.add(&lane.board.tally(), &status);
     }
     for (name, help, value) in COUNTERS {
         family(text, name, "counter", help);

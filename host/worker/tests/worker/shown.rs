@@ -1,0 +1,83 @@
+//! What a trigger shows of itself: its status and its samples.
+
+use millstream_core::port::{Disposition, RecordFailure};
+use serde_json::json;
+
+use crate::{
+    function::{echo, error},
+    host::Host,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_status_tells_where_a_lane_stands() {
+    let mut host = Host::new(1).await;
+    host.function.does(|_| async { error("out of order") });
+    host.trigger("t", json!({})).await;
+    host.put("k", &["a", "b"]);
+    host.until("an attempt", |host| host.status("t")[0].attempts == 3)
+        .await;
+    host.put("k", &["c"]);
+    let status = host.status("t").remove(0);
+    assert_eq!(status.shard_id, "shardId-000000000000");
+    assert_eq!(
+        (status.state, status.lag_records, status.records),
+        ("backing_off", 3, 0)
+    );
+    assert!(status.lag_ms >= 750, "{}", status.lag_ms);
+    assert_eq!(
+        status.last_error.as_deref(),
+        Some("the function failed: out of order")
+    );
+    host.function.does(|call| async move { echo(&call.batch) });
+    host.until("all", |host| host.out().len() == 3).await;
+    host.until("rest", |host| host.status("t")[0].state == "waiting")
+        .await;
+    let status = host.status("t").remove(0);
+    assert_eq!(
+        (status.lag_records, status.lag_ms, status.attempts),
+        (0, 0, 0)
+    );
+    assert_eq!((status.batches, status.records, status.outputs), (2, 3, 3));
+    assert_eq!(status.last_error, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn samples_count_what_happened() {
+    let mut host = Host::new(1).await;
+    host.function.does(|call| async move {
+        let mut answer = echo(&call.batch);
+        if let Ok(Ok(verdict)) = answer.as_mut().map(|invoked| invoked.result.as_mut()) {
+            verdict.failures.push(RecordFailure {
+                index: 0,
+                disposition: Disposition::Reject,
+                reason: "no".into(),
+            });
+        }
+        answer
+    });
+    host.trigger("t-1", json!({"on_failure_stream": null}))
+        .await;
+    host.put("k", &["a", "b"]);
+    host.until("both", |host| host.status("t-1")[0].records == 1)
+        .await;
+    let mut text = String::new();
+    host.workers.samples(&mut text);
+    for line in [
+        "# TYPE millstream_trigger_records_total counter",
+        "millstream_trigger_invocations_total{trigger=\"t-1\"} 1",
+        "millstream_trigger_records_total{trigger=\"t-1\"} 1",
+        "millstream_trigger_outputs_total{trigger=\"t-1\"} 2",
+        "millstream_trigger_dead_letters_total{trigger=\"t-1\"} 1",
+        "millstream_trigger_dropped_records_total{trigger=\"t-1\"} 1",
+        "millstream_trigger_errors_total{trigger=\"t-1\",kind=\"trapped\"} 0",
+        "millstream_trigger_lag_records{trigger=\"t-1\"} 0",
+        "millstream_trigger_put_to_handler_seconds_bucket{trigger=\"t-1\",le=\"0.001\"} 1",
+        "millstream_trigger_put_to_handler_seconds_bucket{trigger=\"t-1\",le=\"+Inf\"} 1",
+        "millstream_trigger_put_to_handler_seconds_count{trigger=\"t-1\"} 1",
+    ] {
+        assert!(
+            text.lines().any(|given| given == line),
+            "{line} is not in\n{text}"
+        );
+    }
+}

@@ -85,6 +85,46 @@ impl Block {
         Ok(block)
     }
 
+    /// Takes columns that somebody else made: ends must rise, match and reach their column's end.
+    /// None where there is no record. Says nothing of the keys' text.
+    ///
+    /// # Errors
+    /// When the columns do not belong together.
+    pub fn from_columns(
+        mut data: Vec<u8>,
+        keys: &[u8],
+        key_ends: &[u32],
+        data_ends: &[u32],
+    ) -> Result<Option<Self>, MalformedBlockError> {
+        let length = data.len();
+        let bad = |what| MalformedBlockError { length, what };
+        let total = length as u64 + keys.len() as u64 + 8 * key_ends.len() as u64;
+        if total > u64::from(u32::MAX) {
+            return Err(bad("more than 4 GiB"));
+        }
+        let (count, keys_len, data_len) =
+            (offset(key_ends.len()), offset(keys.len()), offset(length));
+        if data_ends.len() != key_ends.len() {
+            return Err(bad("as many key ends as data ends are needed"));
+        }
+        if !rises_to(key_ends.iter().copied(), keys_len) {
+            return Err(bad("key ends"));
+        }
+        if !rises_to(data_ends.iter().copied(), data_len) {
+            return Err(bad("data ends"));
+        }
+        if count == 0 {
+            return Ok(None);
+        }
+        close(&mut data, keys, key_ends, data_ends);
+        Ok(Some(Self {
+            bytes: data.into(),
+            count,
+            keys_len,
+            data_len,
+        }))
+    }
+
     /// The bytes as they are stored.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
@@ -294,19 +334,30 @@ impl BlockBuilder {
             offset(keys.len()),
             offset(data.len()),
         );
-        data.reserve(keys.len() + 8 * key_ends.len() + TRAILER);
-        data.extend_from_slice(&keys);
-        extend_ends(&mut data, &key_ends);
-        extend_ends(&mut data, &data_ends);
-        for word in [count, keys_len, data_len, BLOCK_VERSION] {
-            data.extend_from_slice(&word.to_le_bytes());
-        }
+        close(&mut data, &keys, &key_ends, &data_ends);
         Some(Block {
             bytes: data.into(),
             count,
             keys_len,
             data_len,
         })
+    }
+}
+
+/// Appends everything that follows the data.
+fn close(data: &mut Vec<u8>, keys: &[u8], key_ends: &[u32], data_ends: &[u32]) {
+    let words = [
+        offset(key_ends.len()),
+        offset(keys.len()),
+        offset(data.len()),
+        BLOCK_VERSION,
+    ];
+    data.reserve(keys.len() + 8 * key_ends.len() + TRAILER);
+    data.extend_from_slice(keys);
+    extend_ends(data, key_ends);
+    extend_ends(data, data_ends);
+    for word in words {
+        data.extend_from_slice(&word.to_le_bytes());
     }
 }
 
@@ -384,6 +435,10 @@ mod tests {
                 prop_assert_eq!(read.key(i as u32), key.as_str());
                 prop_assert_eq!(read.datum(i as u32), data.as_slice());
             }
+            let key_ends: Vec<_> = made.key_ends().collect();
+            let data_ends: Vec<_> = made.data_ends().collect();
+            let again = Block::from_columns(made.data().to_vec(), made.keys(), &key_ends, &data_ends);
+            prop_assert_eq!(again.unwrap().unwrap(), made.clone());
             let cut = cut.index(records.len()) as u32;
             let mut builder = BlockBuilder::default();
             builder.push_block(&made, cut..made.len());
@@ -426,6 +481,20 @@ mod tests {
             builder.finish().unwrap(),
             block(&[("k".into(), b"one".to_vec())])
         );
+    }
+
+    #[test]
+    fn columns_that_do_not_belong_together_are_refused() {
+        let of = |keys: &[u8], key_ends: &[u32], data_ends: &[u32]| {
+            Block::from_columns(vec![0; 4], keys, key_ends, data_ends).map_err(|error| error.what)
+        };
+        assert!(of(b"ab", &[1, 2], &[0, 4]).unwrap().is_some());
+        for bad in [&[4u32, 3][..], &[2, 3], &[5, 4], &[4], &[]] {
+            assert!(of(b"ab", &[1, 2], bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(of(b"ab", &[2, 1], &[0, 4]), Err("key ends"));
+        assert_eq!(of(b"", &[], &[]), Err("data ends"));
+        assert_eq!(Block::from_columns(Vec::new(), b"", &[], &[]), Ok(None));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub const PUT_RECORDS_COUNT: usize = 500;
 pub const PUT_RECORDS_BYTES: usize = 10 * 1024 * 1024;
 /// Kinesis: bytes of one record's data and key by default.
 pub const RECORD_BYTES: usize = 1024 * 1024;
+/// Kinesis: bytes of one record's data at most, however a stream is set.
+pub const RECORD_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Kinesis: records in one GetRecords.
 pub const GET_RECORDS_COUNT: usize = 10_000;
 /// Kinesis: bytes in one GetRecords.

@@ -1,0 +1,133 @@
+//! One call: a fresh store, the batch in, the verdict out, everything gone afterwards.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use millstream_core::port::{Call, InvokeError, Invoked, Limits, Usage};
+use tokio::time;
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::{
+    answer,
+    failure::classify,
+    function::{Answer, Function},
+    guest::{End, Guest, Hit},
+    ticker::Ticker,
+};
+
+/// Runs one batch. The store, and with it the instance, ends here whatever happened.
+pub(crate) async fn run(
+    function: &Function,
+    call: &Call,
+    ticker: &Ticker,
+) -> Result<Invoked, InvokeError> {
+    let started = Instant::now();
+    let mut store = store(function, call, started);
+    let answer = {
+        let _ticking = ticker.run();
+        limited(&mut store, started, call.limits.time_ms, async |store| {
+            function.invoke(store, call).await
+        })
+        .await
+    };
+    conclude(store, answer, call, started)
+}
+
+/// Instantiates and drops: whether the component starts at all.
+pub(crate) async fn smoke(
+    function: &Function,
+    call: &Call,
+    ticker: &Ticker,
+) -> Result<Invoked, InvokeError> {
+    let started = Instant::now();
+    let mut store = store(function, call, started);
+    let _ticking = ticker.run();
+    let nothing = millstream_bindings::types::Response {
+        outputs: Vec::new(),
+        failures: Vec::new(),
+    };
+    let answer = limited(&mut store, started, call.limits.time_ms, async |store| {
+        function.instantiate(store).await
+    })
+    .await
+    .map(|()| Ok(nothing));
+    conclude(store, answer, call, started)
+}
+
+fn store(function: &Function, call: &Call, started: Instant) -> Store<Guest> {
+    let limits = call.limits;
+    let guest = Guest::new(limits, Arc::clone(&call.state), Arc::clone(&call.config));
+    let mut store = Store::new(function.engine(), guest);
+    store.limiter(|guest| &mut guest.growth);
+    store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));
+    store.set_epoch_deadline(1);
+    // The clock is read here and not left to the timer alone: while every thread computes, nobody
+    // serves timers.
+    store.epoch_deadline_callback(move |mut store| {
+        if started.elapsed() >= Duration::from_millis(limits.time_ms) {
+            let end = time_is_up(started, limits.time_ms);
+            return Err(store.data_mut().end(end));
+        }
+        Ok(UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(tokio::task::yield_now()),
+        ))
+    });
+    store
+}
+
+/// Cuts what takes too long, also where the guest waits in a host call and sees no epoch.
+async fn limited<T>(
+    store: &mut Store<Guest>,
+    started: Instant,
+    time_ms: u64,
+    run: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    let deadline = started + Duration::from_millis(time_ms);
+    match time::timeout_at(deadline.into(), run(store)).await {
+        Ok(result) => result,
+        Err(_) => Err(store.data_mut().end(time_is_up(started, time_ms))),
+    }
+}
+
+fn time_is_up(started: Instant, time_ms: u64) -> End {
+    let taken = started.elapsed().as_millis();
+    End::Limit(Hit {
+        limit: "time_ms",
+        message: format!("stopped after {taken} ms, {time_ms} are allowed"),
+    })
+}
+
+fn conclude(
+    store: Store<Guest>,
+    answer: wasmtime::Result<Answer>,
+    call: &Call,
+    started: Instant,
+) -> Result<Invoked, InvokeError> {
+    let guest = store.into_data();
+    let (logs, logs_dropped) = guest.logbook.close();
+    let usage = Usage {
+        time_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        memory_bytes: guest.growth.peak_memory(),
+    };
+    let result = match answer {
+        Ok(answer) => answer::verdict(answer, guest.effects, call.batch.len(), &call.limits),
+        Err(error) => Err(classify(&error, &guest, &logs)?),
+    };
+    Ok(Invoked {
+        result,
+        logs,
+        logs_dropped,
+        usage,
+    })
+}
+
+/// The limits as this host can hold them.
+pub(crate) fn clamp(limits: Limits, memory_bytes_max: usize) -> Limits {
+    Limits {
+        memory_bytes: limits.memory_bytes.min(memory_bytes_max as u64),
+        ..limits
+    }
+}

@@ -1,0 +1,145 @@
+//! What stopped a call, in the words of the port: the guest's fault, a limit, or the host's.
+
+use millstream_core::{
+    limit,
+    port::{GuestError, InvokeError, LogLine},
+};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::{
+    engine::WASM_STACK_BYTES,
+    guest::{End, Guest, Hit},
+};
+
+/// Frames of a trap that are told.
+const FRAMES: usize = 5;
+
+/// Cuts what a guest says to what is kept of it.
+pub(crate) fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(limit::ERROR_BYTES));
+    text
+}
+
+impl From<Hit> for GuestError {
+    fn from(Hit { limit, message }: Hit) -> Self {
+        Self::Limit { limit, message }
+    }
+}
+
+/// Says what an error of wasmtime means, with what the guest had come to.
+pub(crate) fn classify(
+    error: &wasmtime::Error,
+    guest: &Guest,
+    logs: &[LogLine],
+) -> Result<GuestError, InvokeError> {
+    match guest.end_reason() {
+        Some(End::Limit(hit)) => return Ok(hit.clone().into()),
+        Some(End::Host(message)) => return Err(InvokeError::Host(message.clone())),
+        None => {}
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Err(InvokeError::Throttled);
+    }
+    // A guest that was refused memory aborts in ways of its own: the refusal is what matters.
+    if let Some(hit) = guest.growth.refused() {
+        return Ok(hit.into());
+    }
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        return Ok(GuestError::Trapped {
+            message: format!("it exited with status {status}"),
+        });
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Ok(trapped(*trap, error, logs));
+    }
+    let message = format!("{error:#}");
+    if message.contains("fuel allocated for hostcalls") {
+        let most = guest.limits.call_bytes;
+        return Ok(GuestError::Limit {
+            limit: "call_bytes",
+            message: format!("more data at once than the {most} bytes that are allowed"),
+        });
+    }
+    if guest.has_entered() {
+        let message = cut(message);
+        return Ok(GuestError::Invalid { message });
+    }
+    Err(InvokeError::Host(message))
+}
+
+fn trapped(trap: Trap, error: &wasmtime::Error, logs: &[LogLine]) -> GuestError {
+    let mut message = match trap {
+        Trap::StackOverflow => format!(
+            "call stack exhausted: it calls deeper than {} KiB of stack allow",
+            WASM_STACK_BYTES >> 10
+        ),
+        other => other
+            .to_string()
+            .trim_start_matches("wasm trap: ")
+            .to_owned(),
+    };
+    if let Some(panic) = panic(logs) {
+        message = format!("{panic} ({message})");
+    }
+    if let Some(frames) = error.downcast_ref::<WasmBacktrace>().map(frames) {
+        message.push_str(&frames);
+    }
+    GuestError::Trapped {
+        message: cut(message),
+    }
+}
+
+/// What a Rust guest prints when it panics: a line that says where, and one that says what.
+fn panic(logs: &[LogLine]) -> Option<String> {
+    let at = logs
+        .iter()
+        .rposition(|line| line.message.contains("panicked at"))?;
+    let place = logs[at].message.trim();
+    Some(match logs.get(at + 1) {
+        Some(what) => format!("{place} {}", what.message),
+        None => place.to_owned(),
+    })
+}
+
+fn frames(trace: &WasmBacktrace) -> String {
+    let mut text = String::new();
+    for frame in trace.frames().iter().take(FRAMES) {
+        let separator = if text.is_empty() { ", in " } else { " < " };
+        text.push_str(separator);
+        match frame.func_name() {
+            Some(name) => text.push_str(name),
+            None => text.push_str(&format!("function {}", frame.func_index())),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_guest_says_is_cut_between_characters() {
+        let text = cut("\u{e9}".repeat(limit::ERROR_BYTES));
+        assert_eq!(text.len(), limit::ERROR_BYTES);
+        let text = cut(format!("x{}", "\u{e9}".repeat(limit::ERROR_BYTES)));
+        assert_eq!(text.len(), limit::ERROR_BYTES - 1);
+        assert_eq!(cut("short".into()), "short");
+    }
+
+    #[test]
+    fn a_panic_is_told_with_its_place() {
+        let line = |message: &str| LogLine {
+            level: 4,
+            message: message.into(),
+        };
+        let logs = [
+            line("x"),
+            line("thread panicked at a.rs:1:2:"),
+            line("boom"),
+        ];
+        assert_eq!(panic(&logs).unwrap(), "thread panicked at a.rs:1:2: boom");
+        assert_eq!(panic(&logs[..1]), None);
+    }
+}

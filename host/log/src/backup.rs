@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::{
     error::BackupError,
-    open::{self, DATABASE, Meta},
+    open::{self, DATABASE},
 };
 
 /// Pages that are copied between two looks at the progress.
@@ -30,7 +30,7 @@ pub struct BackupReport {
     pub path: PathBuf,
     /// Bytes of the copy.
     pub bytes: u64,
-    /// The newest commit that is in it, unless a block names a newer one.
+    /// Everything up to this commit is in it, and perhaps some after it.
     pub commit_number: u64,
 }
 
@@ -41,6 +41,7 @@ pub struct BackupReport {
 pub(crate) fn backup(
     dir: &Path,
     to: &Path,
+    commit_number: u64,
     progress: impl FnMut(u64, u64),
 ) -> Result<BackupReport, BackupError> {
     let io = |path: &Path| {
@@ -52,17 +53,17 @@ pub(crate) fn backup(
         return Err(BackupError::Occupied(to.to_owned()));
     }
     let (partial, whole) = (to.join("millstream.db.partial"), to.join(DATABASE));
-    let copied = copy(dir, &partial, progress).and_then(|commit_number| {
+    let copied = copy(dir, &partial, progress).and_then(|()| {
         let publish = || -> io::Result<u64> {
             File::open(&partial)?.sync_all()?;
             fs::rename(&partial, &whole)?;
             File::open(to)?.sync_all()?;
             Ok(fs::metadata(&whole)?.len())
         };
-        Ok((publish().map_err(io(&whole))?, commit_number))
+        publish().map_err(io(&whole))
     });
     match copied {
-        Ok((bytes, commit_number)) => Ok(BackupReport {
+        Ok(bytes) => Ok(BackupReport {
             path: to.to_owned(),
             bytes,
             commit_number,
@@ -75,15 +76,11 @@ pub(crate) fn backup(
     }
 }
 
-fn copy(
-    dir: &Path,
-    partial: &Path,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<u64, BackupError> {
+fn copy(dir: &Path, partial: &Path, mut progress: impl FnMut(u64, u64)) -> Result<(), BackupError> {
     let source = open::reader(dir)?;
     // The snapshot is held for the whole copy, so that no commit in between starts it over.
     source.execute_batch("BEGIN")?;
-    let commit = Meta::read(&source)?.commit;
+    source.query_row("SELECT epoch FROM meta", [], |_| Ok(()))?;
     let mut target = Connection::open(partial)?;
     {
         let backup = Backup::new(&source, &mut target)?;
@@ -102,5 +99,5 @@ fn copy(
     target.pragma_update(None, "journal_mode", "DELETE")?;
     target.execute("UPDATE meta SET restored = 1", [])?;
     target.close().map_err(|(_, error)| error)?;
-    Ok(commit)
+    Ok(())
 }

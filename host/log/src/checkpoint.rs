@@ -92,6 +92,11 @@ impl Wal {
         bytes / self.page_bytes
     }
 
+    /// Whether so many pages have more than so many bytes.
+    pub(crate) fn is_more(&self, pages: u64, bytes: usize) -> bool {
+        pages > self.pages(bytes as u64)
+    }
+
     /// Bytes of the log in use.
     pub(crate) fn bytes(&self) -> u64 {
         self.lock().pages * self.page_bytes

@@ -101,6 +101,7 @@ impl SqliteLog {
             clock: options.clock,
             commit,
             removals,
+            stuck: false,
             wal_pages,
         };
         let checkpointer = Checkpointer {
@@ -161,7 +162,7 @@ impl SqliteLog {
         to: &Path,
         progress: impl FnMut(u64, u64),
     ) -> Result<BackupReport, BackupError> {
-        backup::backup(&self.dir, to, progress)
+        backup::backup(&self.dir, to, self.shared.wal.commit(), progress)
     }
 
     /// Finishes what was committed before, moves everything into the database, and frees the

@@ -24,7 +24,7 @@ use crate::{
     group::{Group, Stamp, Written},
     options::Fatal,
     queue::{CommitReply, Job, Queue, TrimReply},
-    reserve::Reserve,
+    reserve::{self, Reserve},
     retention::{self, Trimmed},
     shard::{Shard, Shards},
     stats::{Counters, add},
@@ -62,6 +62,8 @@ pub(crate) struct Writer {
     pub(crate) commit: u64,
     /// Dropped shards that still have blocks.
     pub(crate) removals: VecDeque<ShardNumber>,
+    /// The last transaction did not fit: what is not asked for waits for the next one that does.
+    pub(crate) stuck: bool,
     /// Pages in the write-ahead log, kept by its hook.
     pub(crate) wal_pages: Arc<AtomicU64>,
 }
@@ -79,7 +81,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let _watch = PanicWatch(self.shared.clone());
         let shared = self.shared.clone();
-        while let Some(jobs) = shared.queue.take(!self.removals.is_empty()) {
+        while let Some(jobs) = shared.queue.take(!self.removals.is_empty() && !self.stuck) {
             if let Err(why) = self.turn(jobs) {
                 shared.fail(&why);
                 return;
@@ -144,11 +146,22 @@ impl Writer {
         }
     }
 
+    /// Whether only what frees room may be written.
     fn is_full(&mut self) -> bool {
         if self.shared.wal.take_full() {
             self.reserve.release();
         }
-        self.reserve.is_missing()
+        let Self {
+            connection,
+            reserve,
+            shared,
+            ..
+        } = self;
+        reserve.is_missing(|| {
+            let free: rusqlite::Result<u32> =
+                connection.pragma_query_value(None, "freelist_count", |row| row.get(0));
+            shared.wal.is_more(free.unwrap_or(0).into(), reserve::BYTES)
+        })
     }
 
     fn transact(&mut self, group: &mut Group<'_>, turn: &mut Turn) -> rusqlite::Result<Written> {
@@ -190,6 +203,7 @@ impl Writer {
         written: Written,
         began: Instant,
     ) -> Result<(), String> {
+        self.stuck = false;
         let counters = &self.shared.counters;
         self.removals.extend(group.publish(&mut self.budget));
         if turn.erased == Some(true) {
@@ -204,17 +218,17 @@ impl Writer {
         counters
             .tail_bytes
             .store(self.budget.held() as u64, Ordering::Relaxed);
+        if !written.is_nothing() || turn.erased.is_some() {
+            add(&counters.transactions, 1);
+            add(&counters.records, written.records);
+            add(&counters.bytes, written.bytes);
+            counters.transaction_latency.record(began.elapsed());
+        }
         let now = Instant::now();
         for (reply, since, appended) in turn.answers {
             counters.commit_latency.record(now - since);
             add(&counters.commits, 1);
             drop(reply.send(Ok(durable(appended))));
-        }
-        if !written.is_nothing() || turn.erased.is_some() {
-            add(&counters.transactions, 1);
-            add(&counters.records, written.records);
-            add(&counters.bytes, written.bytes);
-            counters.transaction_latency.record(now - began);
         }
         self.hand_over()
     }
@@ -229,23 +243,35 @@ impl Writer {
         Ok(())
     }
 
+    /// Undoes what did not fit and gives the reserve up, with which trims are tried again.
     fn roll_back(&mut self, turn: Turn) -> Result<(), String> {
-        self.reserve.release();
         if !self.connection.is_autocommit() {
             self.connection
                 .execute_batch("ROLLBACK")
                 .map_err(|error| format!("cannot roll back after the disk was full: {error}"))?;
         }
+        self.stuck = true;
+        let again = self.reserve.release();
+        // What is in the database need not be in the log: its file has room from the beginning on.
+        self.shared
+            .wal
+            .pass(&self.connection, &self.shared.counters)?;
         add(&self.shared.counters.full, turn.answers.len());
         for (reply, ..) in turn.answers {
             drop(reply.send(Err(CommitError::Full)));
         }
-        for (.., reply) in turn.trims {
-            drop(reply.send(Err(CommitError::Full)));
+        let trims = turn.trims.into_iter().map(|(shard, before, reply)| {
+            let shard = shard.number;
+            Job::Trim {
+                shard,
+                before,
+                reply,
+            }
+        });
+        if again {
+            return self.turn(trims.collect());
         }
-        // A removal that does not fit waits for the next turn, behind the others.
-        self.removals
-            .rotate_left(usize::from(!self.removals.is_empty()));
+        trims.for_each(|trim| trim.refuse(CommitError::Full));
         Ok(())
     }
 }

@@ -72,6 +72,8 @@ pub(crate) struct Tally {
     pub(crate) oldest: Option<Millis>,
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<Arc<str>>,
+    /// Whether the last call failed because the function was not there.
+    pub(crate) awaits_function: bool,
     pub(crate) invocations: u64,
     /// By [`Fault`].
     pub(crate) faults: [u64; Fault::NAMES.len()],
@@ -109,6 +111,7 @@ impl Board {
     pub(crate) fn called(&self, result: &Result<Invoked, InvokeError>) {
         let mut tally = self.tally();
         tally.invocations += u64::from(result.is_ok());
+        tally.awaits_function = matches!(result, Err(InvokeError::NotReady(..)));
         if let Some(fault) = Fault::of(result) {
             tally.faults[fault as usize] += 1;
         }

@@ -183,9 +183,12 @@ impl Workers {
 }
 
 impl Handle {
-    /// Whether the lane's orders are already those for this trigger and function.
+    /// Whether the lane's orders are already those for this trigger and function. A lane that waits
+    /// for its function is told again: the function may be ready now.
     fn follows(&self, trigger: &Arc<Trigger>, function: Option<&Arc<Function>>) -> bool {
-        self.trigger == *trigger && self.function.as_ref() == function
+        self.trigger == *trigger
+            && self.function.as_ref() == function
+            && !self.board.tally().awaits_function
     }
 
     fn order_for(&mut self, trigger: &Arc<Trigger>, function: Option<&Arc<Function>>) -> Order {

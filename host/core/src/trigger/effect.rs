@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{
     batch::Output,
-    block::Block,
+    block::{Block, BlockBuilder},
     catalog::{Catalog, Shard, Stream, Trigger, key},
     limit,
     name::StreamName,
     port::{Append, Commit, CommitError, Put},
+    position::ShardNumber,
     put::route::route,
 };
 
@@ -136,6 +137,9 @@ impl Effects {
             key: key::lane(trigger, shard),
             value: Some(self.checkpoint.encode()),
         });
+        if commit.appends.len() + commit.puts.len() > limit::COMMIT_OPERATIONS {
+            commit.appends = merged(&commit.appends);
+        }
         let operations = commit.appends.len() + commit.puts.len();
         if operations > limit::COMMIT_OPERATIONS {
             return Err(Unsettled::Refused(format!(
@@ -161,4 +165,16 @@ fn append(commit: &mut Commit, stream: &Stream, block: Block) {
     commit
         .appends
         .extend(routed.map(|(shard, block)| Append { shard, block }));
+}
+
+/// One append a shard, for a function that gives its records away one by one. Costs a copy.
+fn merged(appends: &[Append]) -> Vec<Append> {
+    let mut shards: BTreeMap<ShardNumber, BlockBuilder> = BTreeMap::new();
+    for Append { shard, block } in appends {
+        let builder = shards.entry(*shard).or_default();
+        builder.push_block(block, 0..block.len());
+    }
+    let append =
+        |(shard, builder): (_, BlockBuilder)| builder.finish().map(|block| Append { shard, block });
+    shards.into_iter().filter_map(append).collect()
 }

@@ -24,6 +24,9 @@ pub enum Judgement {
     NotCalled {
         /// Why.
         error: String,
+        /// Whether the host was only busy: then it has waited for its turn already, and waiting
+        /// longer each time would be unfair.
+        was_busy: bool,
     },
 }
 
@@ -47,6 +50,7 @@ pub fn judge(
         Ok(Err(error)) => return failed(error.to_string()),
         Err(error) => {
             return Judgement::NotCalled {
+                was_busy: error == InvokeError::Throttled,
                 error: error.to_string(),
             };
         }

@@ -292,6 +292,39 @@ fn more_state_than_a_commit_takes_is_a_failure_of_the_function() {
 }
 
 #[test]
+fn records_that_are_given_away_one_by_one_still_fit_into_a_commit() {
+    let mut world = World::new(json!({"batch_size": 2000}));
+    world.put(2_000);
+    world.run(|records, _| {
+        let one = |record: &usize| verdict(&[*record], &[]).unwrap().unwrap().outputs;
+        let mut answer = verdict(&[], &[]);
+        if let Ok(Ok(verdict)) = &mut answer {
+            verdict.outputs = records.iter().flat_map(one).collect();
+        }
+        answer
+    });
+    assert_eq!(world.outputs, (0..2_000).collect::<Vec<_>>());
+    assert_eq!(world.calls.len(), 1);
+}
+
+#[test]
+fn a_busy_host_is_asked_again_at_the_same_pace() {
+    let mut world = World::new(json!({}));
+    world.put(1);
+    let start = world.now.0;
+    let mut left = 4;
+    world.run(|records, _| {
+        left -= 1;
+        match left {
+            0 => verdict(records, &[]),
+            _ => Err(InvokeError::Throttled),
+        }
+    });
+    let at: Vec<_> = world.calls.iter().map(|call| call.at - start).collect();
+    assert_eq!(at, [0, 250, 500, 750]);
+}
+
+#[test]
 fn giving_up_a_large_batch_takes_several_commits_and_survives_a_crash_between_them() {
     let mut world = World::new(json!({"maximum_retry_attempts": 0, "batch_size": 2000}));
     world.put(1_200);

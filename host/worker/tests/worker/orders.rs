@@ -158,6 +158,25 @@ async fn a_function_that_comes_back_is_called_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_function_that_is_ready_at_last_is_called_at_once() {
+    let mut host = Host::new(1).await;
+    host.function.does(|call| async move {
+        Err(InvokeError::NotReady(
+            call.function,
+            "still compiling".into(),
+        ))
+    });
+    host.trigger("t", json!({})).await;
+    host.put("k", &["a"]);
+    sleep(Duration::from_secs(100)).await;
+    host.function.does(|call| async move { echo(&call.batch) });
+    let before = Instant::now();
+    host.reconcile().await;
+    host.until("a", |host| host.out() == ["a"]).await;
+    assert!(before.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn changed_settings_apply_to_the_next_batch() {
     let mut host = Host::new(1).await;
     host.trigger("t", json!({"maximum_batching_window_in_seconds": 300}))

@@ -30,7 +30,12 @@ impl Machine {
         match judge(result, batch.len()) {
             Judgement::Progress { until, verdict } => self.advance(now, batch, until, verdict),
             Judgement::Failed { error, blame } => self.fail(now, batch, error.into(), blame),
-            Judgement::NotCalled { error } => self.stumble(&error, After::Gather { hurry: true }),
+            Judgement::NotCalled { error, was_busy } => {
+                if was_busy {
+                    self.stumbles = 0;
+                }
+                self.stumble(&error, After::Gather { hurry: true })
+            }
         }
     }
 

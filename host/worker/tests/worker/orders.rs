@@ -193,7 +193,7 @@ async fn changed_settings_apply_to_the_next_batch() {
 async fn changes_elsewhere_do_not_disturb_a_lane() {
     let mut host = Host::new(1).await;
     host.function
-        .does(|_| async { Err(InvokeError::Throttled) });
+        .does(|_| async { Err(InvokeError::Host("no memory".into())) });
     host.trigger("t", json!({})).await;
     host.put("k", &["a"]);
     sleep(Duration::from_secs(600)).await;

@@ -1,0 +1,7 @@
+//! Both interfaces as a client sees them: the public router over a model of the log and the runtime.
+
+// All of it is test code, so unwrap() is as good as in unit tests.
+#![cfg(test)]
+
+mod model;
+mod native;

@@ -1,0 +1,12 @@
+//! The native interface over the model: every route, every error code.
+
+mod client;
+mod dry_run;
+mod errors;
+mod functions;
+mod host;
+mod ingest;
+mod streams;
+mod tail;
+mod triggers;
+mod world;

@@ -13,10 +13,7 @@ use rusqlite::{
 };
 use serde::Serialize;
 
-use crate::{
-    error::BackupError,
-    open::{self, DATABASE},
-};
+use crate::{connect, error::BackupError, open::DATABASE};
 
 /// Pages that are copied between two looks at the progress.
 const STEP_PAGES: i32 = 256;
@@ -77,7 +74,7 @@ pub(crate) fn backup(
 }
 
 fn copy(dir: &Path, partial: &Path, mut progress: impl FnMut(u64, u64)) -> Result<(), BackupError> {
-    let source = open::reader(dir)?;
+    let source = connect::reader(dir)?;
     // The snapshot is held for the whole copy, so that no commit in between starts it over.
     source.execute_batch("BEGIN")?;
     source.query_row("SELECT epoch FROM meta", [], |_| Ok(()))?;

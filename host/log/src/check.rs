@@ -7,8 +7,9 @@ use rusqlite::{Connection, config::DbConfig};
 use serde::Serialize;
 
 use crate::{
+    connect,
     error::CheckError,
-    open::{self, DATABASE, Meta},
+    open::{DATABASE, Meta},
     row::{self, COLUMNS, Stored},
     schema::{self, Identity},
     watermark,
@@ -66,7 +67,7 @@ pub fn check(dir: &Path) -> Result<CheckReport, CheckError> {
     if !path.exists() {
         return Err(CheckError::Missing(path));
     }
-    let connection = open::reader(dir)?;
+    let connection = connect::reader(dir)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     match schema::identify(&connection)? {
         Identity::Ours(schema::VERSION) => {}

@@ -8,6 +8,7 @@ mod error;
 mod null;
 mod options;
 
+mod connect;
 mod open;
 mod schema;
 mod watermark;

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use crate::{
     backup::{self, BackupReport},
     checkpoint::{Checkpointer, Wal},
+    connect,
     error::{BackupError, OpenError},
     key_value,
     open::{self, DATABASE, Opened},
@@ -84,8 +85,8 @@ impl SqliteLog {
             fatal: options.fatal.clone(),
             epoch,
         });
-        let checkpoints = open::checkpointer(&options)?;
-        let connections = (0..options.readers.max(1)).map(|_| open::reader(&options.dir));
+        let checkpoints = connect::checkpointer(&options)?;
+        let connections = (0..options.readers.max(1)).map(|_| connect::reader(&options.dir));
         let readers = Readers::start(connections.collect::<Result<_, _>>()?).map_err(io)?;
         let wal_pages = Arc::new(AtomicU64::new(0));
         let hook_pages = wal_pages.clone();

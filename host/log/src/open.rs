@@ -6,21 +6,20 @@ use std::{
     collections::VecDeque,
     fs::{self, File, TryLockError},
     io,
-    path::{Path, PathBuf},
-    time::Duration,
+    path::Path,
 };
 
 use millstream_core::{
     position::{EPOCH_MAX, ShardNumber},
     time::Millis,
 };
-use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension as _, wal::CheckpointMode};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension as _, wal::CheckpointMode};
 
 use crate::{
+    connect,
     error::OpenError,
-    options::{Durability, Options},
+    options::Options,
     row,
-    schema::{self, Identity},
     shard::{Run, Shard, Shards, State},
     watermark::{self, Watermark},
 };
@@ -32,12 +31,7 @@ const SQLITE_AT_LEAST: i32 = 3_051_003;
 /// An epoch is at least the hours since 2024, so that a copy of old files does not repeat epochs.
 const EPOCHS_SINCE_SECONDS: u64 = 1_704_067_200;
 /// How far a restored backup leaps: more opens than the original can have had in the same hour.
-pub(crate) const RESTORED_LEAP: u64 = 64;
-/// The writer's page cache, in KiB: room for one large transaction.
-const CACHE_KIB: i64 = 16 << 10;
-const READER_CACHE_KIB: i64 = 2 << 10;
-/// Longer than any lock that SQLite takes by itself.
-const BUSY: Duration = Duration::from_secs(10);
+const RESTORED_LEAP: u64 = 64;
 
 /// Everything that is known of an opened data directory.
 #[derive(Debug)]
@@ -66,11 +60,12 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     if !path.exists() {
         refuse_loss(options, 0, mark)?;
     }
-    let mut connection = writer(options, &path)?;
+    let mut connection = connect::writer(options, &path)?;
     let (shards, removals, newest) = shards(&connection, dir)?;
     let meta = Meta::read(&connection)?;
     let commit = newest.max(meta.commit);
     refuse_loss(options, commit, mark)?;
+    connect::settle(&connection)?;
     let epoch = meta.raise(&mut connection, mark, (options.clock)())?;
     // The new epoch is not left to a log that could be lost.
     connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)?;
@@ -89,7 +84,7 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     })
 }
 
-fn at(path: &Path) -> impl Fn(io::Error) -> OpenError {
+pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError {
     let path = path.to_owned();
     move |source| OpenError::Io {
         path: path.clone(),
@@ -129,90 +124,6 @@ fn refuse_loss(options: &Options, found: u64, mark: Watermark) -> Result<(), Ope
     }
     tracing::warn!(%lost, "going on without what was lost");
     Ok(())
-}
-
-fn writer(options: &Options, path: &Path) -> Result<Connection, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    let dir = options.dir.clone();
-    let version = match identify(&connection, path)? {
-        Identity::Ours(found) if found > schema::VERSION => {
-            return Err(OpenError::Newer {
-                dir,
-                found,
-                known: schema::VERSION,
-            });
-        }
-        Identity::Ours(version) => version,
-        Identity::Empty => 0,
-        Identity::Foreign => {
-            return Err(OpenError::Foreign {
-                path: path.to_owned(),
-            });
-        }
-    };
-    if version == 0 {
-        connection.pragma_update(None, "page_size", options.page_bytes)?;
-    }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    let synchronous = match options.durability {
-        Durability::Full => "FULL",
-        Durability::Off => "OFF",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    if let Some(pages) = options.max_pages {
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
-    schema::migrate(&mut connection, version)?;
-    if version == 0 {
-        File::open(&options.dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(at(&options.dir))?;
-    }
-    Ok(connection)
-}
-
-fn identify(connection: &Connection, path: &Path) -> Result<Identity, OpenError> {
-    match schema::identify(connection) {
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            Err(OpenError::Foreign {
-                path: path.to_owned(),
-            })
-        }
-        identified => Ok(identified?),
-    }
-}
-
-/// A connection for checkpoints beside the writer.
-pub(crate) fn checkpointer(options: &Options) -> rusqlite::Result<Connection> {
-    let connection = beside(&options.dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let synchronous = match options.durability {
-        Durability::Full => "FULL",
-        Durability::Off => "OFF",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(connection)
-}
-
-/// A connection that only reads.
-pub(crate) fn reader(dir: &Path) -> rusqlite::Result<Connection> {
-    beside(dir, OpenFlags::SQLITE_OPEN_READ_ONLY)
-}
-
-fn beside(dir: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let path: PathBuf = dir.join(DATABASE);
-    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-    Ok(connection)
 }
 
 /// The row of `meta`.

@@ -12,11 +12,11 @@ use millstream_core::{
 use serde::Deserialize;
 
 use super::Kinesis;
-use crate::error::Fault;
+use crate::{error::Fault, wire::schema::Pattern};
 
-/// A record; its data is still base64.
+/// A record; its data is still base64. Unknown fields are left to the slow path, as in `Input`.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Entry<'a> {
     #[serde(borrow)]
     data: Cow<'a, str>,
@@ -49,8 +49,10 @@ impl<'a> Entry<'a> {
             ));
         }
         let explicit = self.explicit_hash_key.as_deref().map(|text| {
-            let key = text.parse().map(HashKey);
-            key.map_err(|_| Fault::InvalidHashKey(text.into()))
+            // Rust would also take `+1` and `01`.
+            let plain = Pattern::HashKey.matches(text);
+            let key = plain.then(|| text.parse().ok()).flatten();
+            key.map(HashKey).ok_or_else(|| Fault::InvalidHashKey(text.into()))
         });
         Ok(Wanted {
             key,

@@ -24,8 +24,9 @@ const INPUT: &[Member] = &[
     schema::DRY_RUN,
 ];
 
+// Unknown fields are left to the slow path: skipping one here may recurse as deep as it nests.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Input<'a> {
     #[serde(borrow)]
     data: Cow<'a, str>,

@@ -12,7 +12,8 @@ use super::{
 const LIST: &str = "Start of list found where not expected";
 const STRUCTURE: &str = "Start of structure or map found where not expected.";
 
-/// Checks the types of `value`'s members; null counts as absent and is removed.
+/// Checks the types of `value`'s members. Null counts as absent and is removed, as is what the model
+/// does not know.
 /// The error is the text of a SerializationException.
 pub(crate) fn check_types(value: &mut Value, members: &[Member]) -> Result<(), String> {
     let fields = match value {
@@ -20,7 +21,8 @@ pub(crate) fn check_types(value: &mut Value, members: &[Member]) -> Result<(), S
         Value::Array(_) => return Err(LIST.into()),
         _ => return Err("Expected null".into()),
     };
-    fields.retain(|_, value| !value.is_null());
+    let known = |name: &str| members.iter().any(|member| member.name == name);
+    fields.retain(|name, value| !value.is_null() && known(name));
     for member in members {
         if let Some(value) = fields.get_mut(member.name) {
             check_type(value, &member.kind)?;

@@ -329,7 +329,10 @@ fn giving_up_a_large_batch_takes_several_commits_and_survives_a_crash_between_th
     let mut world = World::new(json!({"maximum_retry_attempts": 0, "batch_size": 2000}));
     world.put(1_200);
     world.fates = vec![Fate::CrashAfter];
-    world.run(fails(1));
+    let mut function = fails(1);
+    assert!(!world.life(&mut function));
+    assert_eq!(world.letters.len(), 500);
+    world.run(function);
     let given_up: Vec<_> = world.letters.iter().map(|letter| letter.record).collect();
     assert_eq!(given_up, (0..1_200).collect::<Vec<_>>());
     assert!(

@@ -72,15 +72,15 @@ impl Machine {
             self.steady();
             return self.wait(to, None);
         }
-        let pending = self.checkpoint.pending.is_some();
-        let complete = full || (pending && nothing);
+        // A pending batch is full at its end; retention or a lost tail may leave less of it.
+        let complete = full || (nothing && self.checkpoint.pending.is_some());
         if !complete && to.from < tail {
             return self.read(to);
         }
         let due = *to.due.get_or_insert(now.plus(self.policy.window_ms));
         // The window bounds the wait also where the clock went back.
         let left = due.since(now).min(self.policy.window_ms);
-        if complete || pending || left == 0 {
+        if complete || left == 0 {
             return self.fire(now, Arc::new(to.batch));
         }
         self.wait(to, Some(left))

@@ -39,12 +39,11 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Fetches slots that are not here yet.
-    pub fn load(
-        &mut self,
-        numbers: impl IntoIterator<Item = u8>,
-        cx: &mut Context,
-    ) -> Result<(), Error> {
+    /// Fetches slots that are not here yet, in one call.
+    pub fn load(&mut self, mut numbers: Vec<u8>, cx: &mut Context) -> Result<(), Error> {
+        numbers.retain(|number| !self.slots.contains_key(number));
+        cx.state()
+            .prefetch(numbers.iter().map(|number| Slot::key(*number)))?;
         for number in numbers {
             if let Entry::Vacant(slot) = self.slots.entry(number) {
                 slot.insert(cx.state().get(&Slot::key(number))?.unwrap_or_default());

@@ -31,6 +31,8 @@ pub mod lane;
 pub mod session;
 pub mod slot;
 
+use std::collections::BTreeSet;
+
 use millstream_sdk::{Batch, Context, Error, handler};
 
 use crate::{
@@ -59,13 +61,11 @@ pub fn handle(batch: Batch, cx: &mut Context) -> Result<(), Error> {
             Err(error) => cx.reject(record.index(), error),
         }
     }
-    let touched = events.iter().map(|event| Slot::key_of(&event.client));
-    cx.state().prefetch(touched.chain([LANE.to_owned()]))?;
+    let touched: BTreeSet<u8> = events.iter().map(|e| Slot::number_of(&e.client)).collect();
+    let keys = touched.iter().map(|number| Slot::key(*number));
+    cx.state().prefetch(keys.chain([LANE.to_owned()]))?;
     let mut lane: Lane = cx.state().get(LANE)?.unwrap_or_default();
-    lane.load(
-        events.iter().map(|event| Slot::number_of(&event.client)),
-        cx,
-    )?;
+    lane.load(touched.into_iter().collect(), cx)?;
     for event in &events {
         lane.visit(event, rules);
     }

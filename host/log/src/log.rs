@@ -215,7 +215,8 @@ impl Log for SqliteLog {
         &self,
         commit: Commit,
     ) -> Later<'static, Result<Durable<Vec<Appended>>, CommitError>> {
-        let operations = commit.appends.len() + commit.puts.len() + commit.drops.len();
+        // Drops do not count: a stream may have more shards than a commit may have operations.
+        let operations = commit.appends.len() + commit.puts.len();
         let bytes = queue::weight(&commit);
         if operations > limit::COMMIT_OPERATIONS || bytes > COMMIT_BYTES {
             return Box::pin(async move { Err(CommitError::TooLarge { operations, bytes }) });

@@ -3,5 +3,7 @@
 // All of it is test code, so unwrap() is as good as in unit tests.
 #![cfg(test)]
 
+mod kinesis;
 mod model;
 mod native;
+mod server;

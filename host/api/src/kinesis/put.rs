@@ -52,7 +52,8 @@ impl<'a> Entry<'a> {
             // Rust would also take `+1` and `01`.
             let plain = Pattern::HashKey.matches(text);
             let key = plain.then(|| text.parse().ok()).flatten();
-            key.map(HashKey).ok_or_else(|| Fault::InvalidHashKey(text.into()))
+            key.map(HashKey)
+                .ok_or_else(|| Fault::InvalidHashKey(text.into()))
         });
         Ok(Wanted {
             key,
@@ -68,17 +69,21 @@ fn decoded_bytes(base64: &str) -> usize {
     base64.len() / 4 * 3 - padding.count().min(base64.len() / 4 * 3)
 }
 
-/// Routes the records and decodes them into blocks.
-pub(super) fn encode(stream: &Stream, entries: &[Entry<'_>]) -> Result<Planned, Fault> {
+/// Routes the records and decodes them into blocks. `path` names a record's data in messages.
+pub(super) fn encode(
+    stream: &Stream,
+    entries: &[Entry<'_>],
+    path: impl Fn(usize) -> String,
+) -> Result<Planned, Fault> {
     let wanted: Vec<_> = entries
         .iter()
         .map(Entry::wanted)
         .collect::<Result<_, _>>()?;
     let plan = plan(stream, wanted.into_iter()).map_err(|refused| match refused {
         PutRefused::RecordTooLarge { index, limit, .. } => Fault::Validation(format!(
-            "1 validation error detected: Value at 'records.{}.member.data' failed to satisfy \
+            "1 validation error detected: Value at '{}' failed to satisfy \
              constraint: Member must have length less than or equal to {limit}",
-            index + 1
+            path(index)
         )),
         PutRefused::TooLarge { .. } => Fault::RecordsTooLarge,
     })?;

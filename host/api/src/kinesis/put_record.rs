@@ -80,7 +80,7 @@ impl Kinesis {
             }
         }
         let entry = Entry::new(input.data, input.partition_key, input.explicit_hash_key);
-        let planned = put::encode(&stream, &[entry])?;
+        let planned = put::encode(&stream, &[entry], |_| "data".into())?;
         match input.dry_run {
             Some(true) => Err(Fault::DryRun),
             _ => Ok(planned),

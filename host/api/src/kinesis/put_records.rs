@@ -71,7 +71,9 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
 impl Kinesis {
     fn prepare(&self, input: &Input<'_>) -> Result<Planned, Fault> {
         let stream = self.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
-        let planned = put::encode(&stream, &input.records.0)?;
+        let planned = put::encode(&stream, &input.records.0, |index| {
+            format!("records.{}.member.data", index + 1)
+        })?;
         match input.dry_run {
             Some(true) => Err(Fault::DryRun),
             _ => Ok(planned),

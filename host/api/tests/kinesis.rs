@@ -1,0 +1,13 @@
+//! The Kinesis API over the model: every action, every error, every edge.
+
+mod client;
+mod codec_cost;
+mod faults;
+mod front_door;
+mod get_records;
+mod iterators;
+mod malformed;
+mod put_record;
+mod put_records;
+mod shards;
+mod streams;

@@ -438,7 +438,7 @@ mod tests {
             let key_ends: Vec<_> = made.key_ends().collect();
             let data_ends: Vec<_> = made.data_ends().collect();
             let again = Block::from_columns(made.data().to_vec(), made.keys(), &key_ends, &data_ends);
-            prop_assert_eq!(again.unwrap().unwrap(), made.clone());
+            prop_assert_eq!(&again.unwrap().unwrap(), &made);
             let cut = cut.index(records.len()) as u32;
             let mut builder = BlockBuilder::default();
             builder.push_block(&made, cut..made.len());

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use super::Kinesis;
 use crate::{error::Fault, wire::schema::Pattern};
 
-/// A record; its data is still base64. Unknown fields are left to the slow path, as in `Input`.
+/// A record; its data is still base64.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct Entry<'a> {
     #[serde(borrow)]
     data: Cow<'a, str>,

@@ -9,7 +9,7 @@ use super::{Kinesis, json, put, put::Entry};
 use crate::{
     error::Fault,
     wire::{
-        decode::{checked, malformed},
+        decode::{checked, malformed, quickly},
         schema::{self, Member},
     },
 };
@@ -24,9 +24,8 @@ const INPUT: &[Member] = &[
     schema::DRY_RUN,
 ];
 
-// Unknown fields are left to the slow path: skipping one here may recurse as deep as it nests.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Input<'a> {
     #[serde(borrow)]
     data: Cow<'a, str>,
@@ -50,7 +49,7 @@ struct Output {
 pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
     let started = Instant::now();
     // As in PutRecords: the schema is asked only about what is not as it should be.
-    let fast = sonic_rs::from_slice::<Input<'_>>(body).ok();
+    let fast = quickly::<Input<'_>>(body);
     let mut planned = match fast.and_then(|input| kinesis.prepare_one(input).ok()) {
         Some(planned) => planned,
         None => {

@@ -20,7 +20,7 @@ use super::{Kinesis, put};
 use crate::{
     error::Fault,
     wire::{
-        decode::{checked, malformed},
+        decode::{checked, malformed, quickly},
         schema::{self, Kind, Member},
     },
 };
@@ -43,9 +43,8 @@ const INPUT: &[Member] = &[
     schema::DRY_RUN,
 ];
 
-// Unknown fields are left to the slow path: skipping one here may recurse as deep as it nests.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Input<'a> {
     #[serde(borrow)]
     records: Entries<'a>,
@@ -59,7 +58,7 @@ struct Input<'a> {
 
 pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
     let started = Instant::now();
-    let fast = sonic_rs::from_slice::<Input<'_>>(body).ok();
+    let fast = quickly::<Input<'_>>(body);
     let mut planned = match fast.and_then(|input| kinesis.prepare(&input).ok()) {
         Some(planned) => planned,
         None => kinesis.prepare_slowly(body)?,

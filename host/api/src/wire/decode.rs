@@ -1,6 +1,6 @@
 //! From a body to an action's input: Amazon's first two layers of refusal, in their order.
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{constraint::check_constraints, schema::Member, types::check_types};
@@ -9,6 +9,18 @@ use crate::error::Fault;
 /// Values that a body may have, so that a small body does not become a large tree in memory.
 /// 500 records have 2,000; commas within strings count as well.
 const VALUES: usize = 200_000;
+
+/// Brackets of a body that [`quickly`] takes; 500 records have 502.
+const BRACKETS: usize = 1_000;
+
+/// The body as an input, where it is one as it should be.
+/// The quick parser recurses into what it skips as deep as that nests, and would run out of stack: a
+/// body that may nest deeply is left to [`checked`], which has a limit.
+pub(crate) fn quickly<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    let brackets = memchr::memchr2_iter(b'[', b'{', body);
+    let shallow = brackets.take(BRACKETS + 1).count() <= BRACKETS;
+    shallow.then(|| sonic_rs::from_slice(body).ok()).flatten()
+}
 
 /// The body as JSON whose types and constraints hold.
 pub(crate) fn checked(body: &[u8], members: &[Member]) -> Result<Value, Fault> {
@@ -55,6 +67,17 @@ mod tests {
         }
         let body = br#"{"StreamName":"a","Other":[{}],"StreamARN":1}"#;
         assert!(checked(body, MEMBERS).is_ok());
+    }
+
+    /// A type mismatch made the quick parser recurse into 10,000 brackets, which ended the process.
+    #[test]
+    fn a_body_that_nests_without_end_is_not_parsed_quickly() {
+        for open in ["[", r#"{"a":"#] {
+            let body = format!(r#"{{"StreamName":{}"#, open.repeat(10_000));
+            assert!(quickly::<Vec<String>>(body.as_bytes()).is_none());
+            assert!(checked(body.as_bytes(), MEMBERS).is_err());
+        }
+        assert_eq!(quickly::<Vec<u8>>(b"[1]"), Some(vec![1]));
     }
 
     #[test]

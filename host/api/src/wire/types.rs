@@ -12,8 +12,7 @@ use super::{
 const LIST: &str = "Start of list found where not expected";
 const STRUCTURE: &str = "Start of structure or map found where not expected.";
 
-/// Checks the types of `value`'s members. Null counts as absent and is removed, as is what the model
-/// does not know.
+/// Checks the types of `value`'s members; null counts as absent and is removed.
 /// The error is the text of a SerializationException.
 pub(crate) fn check_types(value: &mut Value, members: &[Member]) -> Result<(), String> {
     let fields = match value {
@@ -21,8 +20,7 @@ pub(crate) fn check_types(value: &mut Value, members: &[Member]) -> Result<(), S
         Value::Array(_) => return Err(LIST.into()),
         _ => return Err("Expected null".into()),
     };
-    let known = |name: &str| members.iter().any(|member| member.name == name);
-    fields.retain(|name, value| !value.is_null() && known(name));
+    fields.retain(|_, value| !value.is_null());
     for member in members {
         if let Some(value) = fields.get_mut(member.name) {
             check_type(value, &member.kind)?;

@@ -30,7 +30,9 @@ mod call;
 mod failure;
 
 mod runtime;
+mod stats;
 
 pub use compile::child::compile_child;
 pub use options::{CompileLimits, RuntimeOptions};
-pub use runtime::{Runtime, RuntimeError, RuntimeStats};
+pub use runtime::{Runtime, RuntimeError};
+pub use stats::RuntimeStats;

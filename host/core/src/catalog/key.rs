@@ -1,4 +1,5 @@
 //! The families of keys in the log's key space: `c/` catalog, `l/` lanes, `x/` state, `m/` modules.
+//! Beside them stands the one key of [`crate::read::token::STORED_AT`].
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -53,7 +53,7 @@ impl Columns {
         if range.is_empty() {
             return;
         }
-        let (skip, take, last) = (range.start as usize, range.len(), range.end - 1);
+        let (take, last) = (range.len(), range.end - 1);
         let keys = block.key_range(range.start).start..block.key_range(last).end;
         let data = block.data_range(range.start).start..block.data_range(last).end;
         // Both fit: a batch is bounded by `limit::BATCH_BYTES` and one record.
@@ -63,20 +63,10 @@ impl Columns {
             .extend((base.plus(range.start.into()).0..).take(take));
         self.arrival_ms.extend(std::iter::repeat_n(arrival.0, take));
         let shifted = |shift: u32| move |end: u32| end.wrapping_add(shift);
-        self.key_ends.extend(
-            block
-                .key_ends()
-                .skip(skip)
-                .take(take)
-                .map(shifted(key_shift)),
-        );
-        self.data_ends.extend(
-            block
-                .data_ends()
-                .skip(skip)
-                .take(take)
-                .map(shifted(data_shift)),
-        );
+        let key_ends = block.key_ends_of(range.clone());
+        let data_ends = block.data_ends_of(range.clone());
+        self.key_ends.extend(key_ends.map(shifted(key_shift)));
+        self.data_ends.extend(data_ends.map(shifted(data_shift)));
         self.keys.extend_from_slice(&block.keys()[keys]);
         self.data.extend_from_slice(&block.data()[data]);
     }

@@ -76,10 +76,10 @@ impl Block {
         if count == 0 {
             return Err(bad("no record"));
         }
-        if !rises_to(block.ends(block.key_ends_at()), keys_len) {
+        if !rises_to(block.key_ends(), keys_len) {
             return Err(bad("key ends"));
         }
-        if !rises_to(block.ends(block.data_ends_at()), data_len) {
+        if !rises_to(block.data_ends(), data_len) {
             return Err(bad("data ends"));
         }
         Ok(block)
@@ -153,12 +153,22 @@ impl Block {
 
     /// Exclusive end offsets into [`Block::keys`].
     pub fn key_ends(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.ends(self.key_ends_at())
+        self.key_ends_of(0..self.count)
+    }
+
+    /// Those of the records in `range` alone, without passing over the ones before.
+    pub fn key_ends_of(&self, range: Range<u32>) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.ends(self.key_ends_at(), range)
     }
 
     /// Exclusive end offsets into [`Block::data`].
     pub fn data_ends(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.ends(self.data_ends_at())
+        self.data_ends_of(0..self.count)
+    }
+
+    /// Those of the records in `range` alone, without passing over the ones before.
+    pub fn data_ends_of(&self, range: Range<u32>) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.ends(self.data_ends_at(), range)
     }
 
     /// Where record `i`'s key lies in [`Block::keys`].
@@ -204,8 +214,9 @@ impl Block {
         self.key_ends_at() + 4 * self.count as usize
     }
 
-    fn ends(&self, at: usize) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.bytes[at..at + 4 * self.count as usize]
+    fn ends(&self, at: usize, range: Range<u32>) -> impl ExactSizeIterator<Item = u32> + '_ {
+        // Not `skip`: over a mapped iterator it takes one step a record.
+        self.bytes[at + 4 * range.start as usize..at + 4 * range.end as usize]
             .chunks_exact(4)
             .map(read_u32)
     }
@@ -288,13 +299,12 @@ impl BlockBuilder {
         let keys = block.key_range(range.start).start..block.key_range(last).end;
         let data = block.data_range(range.start).start..block.data_range(last).end;
         let (key_base, data_base) = (self.keys.len(), self.data.len());
-        let (skip, take) = (range.start as usize, range.len());
         let key_end = |end: u32| offset(key_base + end as usize - keys.start);
         let data_end = |end: u32| offset(data_base + end as usize - data.start);
         self.key_ends
-            .extend(block.key_ends().skip(skip).take(take).map(key_end));
+            .extend(block.key_ends_of(range.clone()).map(key_end));
         self.data_ends
-            .extend(block.data_ends().skip(skip).take(take).map(data_end));
+            .extend(block.data_ends_of(range).map(data_end));
         self.keys.extend_from_slice(&block.keys()[keys.clone()]);
         self.data.extend_from_slice(&block.data()[data.clone()]);
     }

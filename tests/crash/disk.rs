@@ -63,7 +63,7 @@ fn a_full_disk_refuses_puts_until_there_is_room() -> Result<()> {
     );
     let over_kinesis = host.api.kinesis(
         "PutRecord",
-        &json!({ "StreamName": "in", "PartitionKey": "k", "Data": "eA==".repeat(200_000) }),
+        &json!({ "StreamName": "in", "PartitionKey": "k", "Data": "eHh4".repeat(200_000) }),
     )?;
     ensure!(
         over_kinesis.status >= 500,

@@ -112,7 +112,7 @@ fn serve_meanwhile(api: &Api) -> Result<Duration> {
 fn a_log_flood_is_cut_and_harms_nobody() -> Result<()> {
     let host = Host::start()?;
     host.api.deploy("flood", "hostile", LIMITS)?;
-    let call = json!({ "records": [{ "partition_key": "k", "text": "go" }] });
+    let call = json!({ "records": [{ "partition_key": "k", "text": "log-flood" }] });
     let answer = host.api.post("/v1/functions/flood/invoke", &call)?.ok()?;
     let lines = answer["logs"].as_array().context("no logs")?;
     let kept: usize = lines
@@ -128,7 +128,7 @@ fn a_log_flood_is_cut_and_harms_nobody() -> Result<()> {
 fn an_attack_in_a_dry_run_is_an_answer_that_names_the_limit() -> Result<()> {
     let host = Host::start()?;
     host.api.deploy("memory", "hostile", LIMITS)?;
-    let call = json!({ "records": [{ "partition_key": "k", "text": "go" }] });
+    let call = json!({ "records": [{ "partition_key": "k", "text": "grow" }] });
     let answer = host.api.post("/v1/functions/memory/invoke", &call)?.ok()?;
     ensure!(answer["error"]["kind"] == "limit", "{answer}");
     ensure!(answer["error"]["limit"] == "memory_bytes", "{answer}");

@@ -27,7 +27,7 @@ pub(crate) fn run(name: &str, argument: &str) {
         "call-huge" => runtime::log(2, &"x".repeat(32 * MIB)),
         "emit-flood" => emit_all(usize::MAX, 1),
         "emit-huge" => emit_all(1, 9 * MIB),
-        "state-flood" => (0..).for_each(|i: u64| set(i.to_string(), Vec::new())),
+        "state-flood" => (0..1_000_000u64).for_each(|i| set(i.to_string(), Vec::new())),
         "state-huge" => set("key".to_owned(), vec![0; 3 * MIB]),
         "get-flood" => {
             // One stored value, asked for a hundred thousand times in one call.

@@ -1,0 +1,73 @@
+//! The control plane, and what can be asked of the triggers that it runs.
+
+use std::{fmt, sync::Arc};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::{CommitError, Later, ModuleError, ReadError};
+use crate::{
+    catalog::{Catalog, Change, Refused, Request},
+    name::TriggerName,
+    position::Position,
+};
+
+/// Why a change was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ControlError {
+    /// It may not be made.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It could not be made durable.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The new module could not be made callable.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+}
+
+/// The control plane: one change after another, each durable before it is seen.
+pub trait Control: Send + Sync + fmt::Debug + 'static {
+    /// Everything that exists at the moment. Cheap.
+    fn catalog(&self) -> Arc<Catalog>;
+
+    /// Decides `request` by [`Catalog::decide`], commits the change, shows it to all, and tells the
+    /// triggers. When it returns, the change is in effect.
+    fn apply(&self, request: Request) -> Later<'static, Result<Change, ControlError>>;
+}
+
+/// What a trigger's shard is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaneStatus {
+    /// As in Kinesis: `shardId-000000000000`.
+    pub shard_id: String,
+    /// One of `waiting`, `batching`, `invoking`, `committing`, `backing_off`, `paused`, `stopped`.
+    pub state: &'static str,
+    /// The next record to process.
+    pub position: Position,
+    /// Records between that and the shard's tail.
+    pub lag_records: u64,
+    /// Age of the oldest record that waits, in milliseconds; 0 where none does.
+    pub lag_ms: u64,
+    /// Failed attempts of the current batch.
+    pub attempts: u32,
+    /// The last error, where the last attempt failed.
+    pub last_error: Option<String>,
+    /// Batches done since the host started.
+    pub batches: u64,
+    /// Records done since the host started.
+    pub records: u64,
+    /// Records given to streams since the host started.
+    pub outputs: u64,
+    /// Records given to the dead letters (or, without an on_failure_stream, dropped) since then.
+    pub dead_letters: u64,
+}
+
+/// What can be asked of the running triggers.
+pub trait Triggers: Send + Sync + fmt::Debug + 'static {
+    /// The lanes of a trigger, by shard; empty where it does not exist.
+    fn status(&self, trigger: &TriggerName) -> Vec<LaneStatus>;
+}

@@ -1,0 +1,211 @@
+//! The shard log: blind writes that are durable when they are answered, and reads that never wait.
+//!
+//! A second storage engine implements this and nothing else, so nothing of SQLite shows here.
+
+use std::fmt;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::Later;
+use crate::{
+    block::{Block, Slice},
+    position::{Position, ShardNumber},
+    time::Millis,
+};
+
+/// A value that is true of the disk: only the log's writer makes one, after `fdatasync` returned.
+///
+/// Invariant: [`Durable::after_sync`] is called by `host/log` alone (clippy.toml bans it elsewhere).
+/// A success answer to a producer is made from this value and from nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Durable<T>(T);
+
+impl<T> Durable<T> {
+    /// For the log's writer, and for model logs in tests.
+    pub fn after_sync(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> std::ops::Deref for Durable<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Records to append to one shard.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The shard.
+    pub shard: ShardNumber,
+    /// The records.
+    pub block: Block,
+}
+
+/// Where an [`Append`] came to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Position of its first record; the others follow without a gap.
+    pub first: Position,
+    /// The arrival time that all its records share. Never falls along a shard.
+    pub arrival: Millis,
+}
+
+/// A key to write, or to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// See [`crate::catalog::key`] for the key families.
+    pub key: Bytes,
+    /// The new value; none deletes.
+    pub value: Option<Bytes>,
+}
+
+/// Everything that becomes durable together, or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// Records, in order.
+    pub appends: Vec<Append>,
+    /// Keys; the last put of a key wins.
+    pub puts: Vec<Put>,
+    /// Shards that end with this commit; their records are removed in the background.
+    pub drops: Vec<ShardNumber>,
+}
+
+/// Why a commit did not succeed, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CommitError {
+    /// Nothing was written: the disk is full. Reads go on; try again when there is room.
+    #[error("no space left in the data directory")]
+    Full,
+    /// Nothing was written: too much waits already. Try again.
+    #[error("the log's queue is full")]
+    Busy,
+    /// Nothing was written: the commit can never fit.
+    #[error("the commit has {operations} operations and {bytes} bytes, more than is taken at once")]
+    TooLarge {
+        /// Appends and puts.
+        operations: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// Nothing was written: the shard was dropped.
+    #[error("shard {0:?} is gone")]
+    Gone(ShardNumber),
+    /// It may or may not have happened; read before trying again.
+    #[error("the commit's outcome is unknown: {0}")]
+    Ambiguous(String),
+    /// Nothing was written: the log is closed or failed.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl CommitError {
+    /// Whether the same commit may succeed later and has certainly not happened.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Full | Self::Busy)
+    }
+}
+
+/// Why nothing could be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// Stored bytes are not what was written. They are not served.
+    #[error("shard {shard:?} is damaged at {position:?}: {what}")]
+    Corrupt {
+        /// The shard.
+        shard: ShardNumber,
+        /// The block's first position.
+        position: Position,
+        /// What does not hold.
+        what: String,
+    },
+    /// The log is closed or the disk fails.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// How much one read gives at most. The first record is given whatever its size.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadLimits {
+    /// Records.
+    pub records: usize,
+    /// Bytes of key and data.
+    pub bytes: usize,
+}
+
+/// Records of a shard, in order, without a gap.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The records; empty at the tail.
+    pub slices: Vec<Slice>,
+}
+
+impl Page {
+    /// The position after the page's last record; `from` where the page is empty.
+    #[must_use]
+    pub fn next(&self, from: Position) -> Position {
+        self.slices.last().map_or(from, Slice::next)
+    }
+
+    /// How many records.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.slices.iter().map(Slice::count).sum()
+    }
+}
+
+/// What a shard holds at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Position of the oldest record that is kept (= `next` where there is none).
+    pub first: Position,
+    /// The position that the next record will get at least.
+    pub next: Position,
+    /// When the newest record arrived; 0 where there never was one.
+    pub last_arrival: Millis,
+}
+
+/// The shard log.
+pub trait Log: Send + Sync + fmt::Debug + 'static {
+    /// Writes everything in `commit` atomically and durably; answers in the order of its appends.
+    /// Commits take effect in the order in which this function was called (not polled).
+    fn commit(&self, commit: Commit)
+    -> Later<'static, Result<Durable<Vec<Appended>>, CommitError>>;
+
+    /// Records of `shard` from the first one at or after `from`. Never waits for new ones.
+    fn read(
+        &self,
+        shard: ShardNumber,
+        from: Position,
+        limits: ReadLimits,
+    ) -> Later<'static, Result<Page, ReadError>>;
+
+    /// The position of the first record that arrived at or after `at`; the tail where none did.
+    fn locate(&self, shard: ShardNumber, at: Millis)
+    -> Later<'static, Result<Position, ReadError>>;
+
+    /// What the shard holds. From memory, without waiting.
+    fn span(&self, shard: ShardNumber) -> Span;
+
+    /// Waits until the shard's `next` is beyond `beyond`, and gives it. At once where it is already.
+    fn grown(&self, shard: ShardNumber, beyond: Position) -> Later<'static, Position>;
+
+    /// The values of `keys`, in their order.
+    fn get_many(&self, keys: Vec<Bytes>) -> Later<'static, Result<Vec<Option<Bytes>>, ReadError>>;
+
+    /// Keys that begin with `prefix`, ascending, with their values.
+    fn scan(&self, prefix: Bytes) -> Later<'static, Result<Vec<(Bytes, Bytes)>, ReadError>>;
+
+    /// Removes some whole blocks whose records all arrived before `before`; gives how many records
+    /// went. Small steps: call again while it is not 0.
+    fn trim(&self, shard: ShardNumber, before: Millis) -> Later<'static, Result<u64, CommitError>>;
+}

@@ -1,0 +1,72 @@
+//! Uploaded modules: checked, compiled, and bound to a function's version.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Later;
+use crate::name::FunctionName;
+
+/// What a module turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleInfo {
+    /// SHA-256 of the uploaded bytes, in hexadecimal.
+    pub hash: String,
+    /// Bytes uploaded.
+    pub size: u64,
+    /// The world of `wit/` that it fits: `handler` or `record-handler`.
+    pub world: String,
+    /// What it imports, as `package:name/interface@version`.
+    pub imports: Vec<String>,
+}
+
+/// Why a module was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ModuleError {
+    /// Not something that can become a component.
+    #[error("not a usable module: {message}")]
+    NotAModule {
+        /// What it is, and what was expected.
+        message: String,
+    },
+    /// A component, but for no world of ours.
+    #[error("the component fits no world: {message}")]
+    NoWorld {
+        /// What is missing.
+        message: String,
+    },
+    /// Compiling it took more than is allowed.
+    #[error("compiling hit the limit `{limit}`: {message}")]
+    Limit {
+        /// Which limit.
+        limit: String,
+        /// By how much.
+        message: String,
+    },
+    /// The host could not compile it, for reasons of its own.
+    #[error("the host could not compile: {message}")]
+    Host {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// Turns uploaded bytes into something that can be called.
+pub trait Modules: Send + Sync + fmt::Debug + 'static {
+    /// Checks, compiles (outside this process, under limits) and smoke-tests a module. May take long.
+    fn compile(&self, wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>>;
+
+    /// Makes `hash`, compiled before, callable as `function`@`version`. Cheap.
+    fn bind(
+        &self,
+        function: FunctionName,
+        version: u64,
+        hash: String,
+    ) -> Later<'static, Result<(), ModuleError>>;
+
+    /// Forgets all versions of `function` but `keep`.
+    fn unbind(&self, function: &FunctionName, keep: Option<u64>);
+}

@@ -17,6 +17,9 @@ use crate::{
     ticker::Ticker,
 };
 
+/// The longest that a call may be given; Lambda's 15 minutes.
+const TIME_MS_MAX: u64 = 15 * 60 * 1000;
+
 /// Runs one batch. The store, and with it the instance, ends here whatever happened.
 pub(crate) async fn run(
     function: &Function,
@@ -128,6 +131,7 @@ fn conclude(
 pub(crate) fn clamp(limits: Limits, memory_bytes_max: usize) -> Limits {
     Limits {
         memory_bytes: limits.memory_bytes.min(memory_bytes_max as u64),
+        time_ms: limits.time_ms.min(TIME_MS_MAX),
         ..limits
     }
 }

@@ -64,11 +64,12 @@ pub(crate) async fn compile(
     match ended {
         Ok(Ok((status, said))) => verdict(status, &said, limits),
         Ok(Err(error)) => Err(failed(format!("cannot await the compiler: {error}"))),
-        // Dropping the child kills it.
-        Err(_) => Err(hit(
-            "wall",
-            format!("{} s passed", limits.wall.as_secs_f32()),
-        )),
+        Err(_) => {
+            let killed = child.kill().await;
+            killed.map_err(|error| failed(format!("cannot stop the compiler: {error}")))?;
+            let passed = limits.wall.as_secs_f32();
+            Err(hit("wall", format!("{passed} s passed")))
+        }
     }
 }
 

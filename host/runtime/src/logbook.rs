@@ -85,7 +85,9 @@ impl Logbook {
     fn extend_partial(&mut self, level: Level, part: &[u8]) {
         let room = usize::try_from(self.left).unwrap_or(usize::MAX);
         let partial = self.partial(level);
-        let kept = part.len().min((room + 1).saturating_sub(partial.len()));
+        let kept = part
+            .len()
+            .min(room.saturating_add(1).saturating_sub(partial.len()));
         partial.extend_from_slice(&part[..kept]);
     }
 

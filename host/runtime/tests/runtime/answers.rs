@@ -239,3 +239,20 @@ async fn a_limit_above_the_hosts_own_is_held_at_the_hosts() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn limits_without_bound_are_no_trouble() {
+    let mut call = command("say");
+    call.limits = Limits {
+        memory_bytes: u64::MAX,
+        time_ms: u64::MAX,
+        table_elements: u64::MAX,
+        output_records: u64::MAX,
+        output_bytes: u64::MAX,
+        state_entries: u64::MAX,
+        state_bytes: u64::MAX,
+        log_bytes: u64::MAX,
+        call_bytes: u64::MAX,
+    };
+    assert_eq!(run(call).await.logs.len(), 8);
+}

@@ -1,6 +1,7 @@
 //! kill -9 at random moments while records come in and a function passes them on.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64},
     thread,
@@ -118,13 +119,24 @@ fn verify(host: &Host, ledger: &Ledger) -> Result<()> {
 
 /// The counter's state was committed with its outputs: each shard's counts are 1, 2, 3, ... to the end.
 fn counted(host: &Host, stored: &[(String, String, Vec<u8>)]) -> Result<()> {
-    let mut largest = 0;
-    for event in host.api.events("counts")? {
-        largest = largest.max(event["count"].as_u64().context("no count")?);
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for record in host.api.records("counts")? {
+        let count = counts.entry(record.shard.clone()).or_default();
+        *count += 1;
+        let event = record.json()?;
+        ensure!(
+            event["count"] == *count,
+            "{event} is number {count} of {}",
+            record.shard
+        );
     }
-    let of = |shard: &str| stored.iter().filter(|(of, _, _)| of == shard).count() as u64;
-    let expected = of("shardId-000000000000").max(of("shardId-000000000001"));
-    ensure!(largest == expected, "counted {largest} of {expected}");
+    for (shard, count) in counts {
+        let expected = stored.iter().filter(|(of, _, _)| *of == shard).count() as u64;
+        ensure!(
+            count == expected,
+            "counted {count} of {expected} in {shard}"
+        );
+    }
     Ok(())
 }
 

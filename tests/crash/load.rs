@@ -117,3 +117,41 @@ pub(crate) fn check(ledger: &Ledger, stored: &[Record]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(ids: &[&str]) -> Vec<Record> {
+        let record = |id: &&str| Record {
+            shard: "shardId-000000000000".to_owned(),
+            sequence: String::new(),
+            key: "k".to_owned(),
+            data: id.as_bytes().to_vec(),
+        };
+        ids.iter().map(record).collect()
+    }
+
+    fn fault(ids: &[&str]) -> String {
+        let ledger = Ledger {
+            acknowledged: vec!["0/1".to_owned(), "0/2".to_owned()],
+            refused: vec!["0/3".to_owned()],
+            unknown: vec!["0/4".to_owned()],
+        };
+        check(&ledger, &stored(ids))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_ledger_finds_what_is_lost_repeated_moved_or_foreign() {
+        assert_eq!(fault(&["0/1", "0/2"]), "");
+        assert_eq!(fault(&["0/1", "0/2", "0/4"]), "");
+        assert!(fault(&["0/1"]).contains("lost"));
+        assert!(fault(&["0/1", "0/2", "0/2"]).contains("twice"));
+        assert!(fault(&["0/2", "0/1"]).contains("out of order"));
+        assert!(fault(&["0/1", "0/2", "0/3"]).contains("refused"));
+        assert!(fault(&["0/1", "0/2", "0/5"]).contains("never sent"));
+    }
+}

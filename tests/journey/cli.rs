@@ -328,3 +328,40 @@ fn a_put_that_the_host_refuses_says_what_was_taken() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn an_interrupted_put_says_exactly_what_was_taken() -> Result<()> {
+    let host = Host::start()?;
+    let cli = Cli::of(&host);
+    cli.run(&["stream", "create", "in"])?;
+    let mut command = cli.command(&["put", "--stream", "in", "--key", "k", "--json"])?;
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut stdin = child.stdin.take().context("stdin is piped")?;
+    // More than one request, and no end.
+    let lines: String = (0..200_000).map(|n| format!("{n}\n")).collect();
+    stdin.write_all(lines.as_bytes())?;
+    support::until("some records", || {
+        let stream = host.api.get("/v1/streams/in")?.ok()?;
+        Ok((stream["records"].as_u64() > Some(0)).then_some(()))
+    })?;
+    process::signal(&child, process::Signal::INT)?;
+    let output = child.wait_with_output()?;
+    ensure!(output.status.code() == Some(130), "{output:?}");
+    let tally: Value =
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;
+    let stored = host.api.records("in")?.len() as u64;
+    let taken = tally["records"].as_u64().context("no records")?;
+    let unknown = tally["unknown_records"]
+        .as_u64()
+        .context("no unknown records")?;
+    ensure!(
+        (taken..=taken + unknown).contains(&stored),
+        "{stored} are stored: {tally}"
+    );
+    ensure!(tally["complete"] == false, "{tally}");
+    Ok(())
+}

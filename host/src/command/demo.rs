@@ -63,11 +63,13 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
     // Before anything is started: what is missing is told at once.
     let guests = Guests::find(args.guests.as_deref())?;
     let input = Input::choose(args.input.as_deref(), args.lines)?;
+    let runtime = Runtime::new()?;
+    // From here on a signal is waited for, so nothing that is made can be left behind.
+    let signals = runtime.block_on(async { Signals::take_over() })?;
     let dir = tempfile::Builder::new()
         .prefix("millstream-demo-")
         .tempdir()?;
-    let runtime = Runtime::new()?;
-    let done = runtime.block_on(supervise(&dir, input, guests, output));
+    let done = runtime.block_on(supervise(&dir, signals, input, guests, output));
     // Ends what a signal broke off, compilers included.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if args.keep {
@@ -86,11 +88,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
 /// Runs host and demo until the demo is done or a signal comes; either way the host is stopped.
 async fn supervise(
     dir: &TempDir,
+    mut signals: Signals,
     input: Input,
     guests: Guests,
     output: Output,
 ) -> Result<Report, Failure> {
-    let mut signals = Signals::take_over()?;
     let settings = Settings::for_demo(dir.path());
     let host = tokio::select! {
         host = wiring::start(&settings) => host?,

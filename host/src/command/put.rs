@@ -8,7 +8,7 @@ use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -30,6 +30,8 @@ use crate::{
 };
 
 const READ_BYTES: usize = 256 << 10;
+/// How long answers under way are waited for after a signal.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What to put where.
 #[derive(Debug, clap::Args)]
@@ -83,7 +85,6 @@ enum Format {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<(), Failure> {
     let format = args.format();
-    let feed = Arc::new(Feed::default());
     let (input, bar) = args.open(session)?;
     let sender = Sender {
         client: session.client.clone(),
@@ -96,26 +97,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<(), Failure> {
     if format == Format::Raw {
         return put_raw(input, &sender, session);
     }
-    interrupt::on_first({
-        let feed = Arc::clone(&feed);
-        move || feed.stop()
-    })?;
-    // Not joined: a read of stdin cannot be broken off.
-    thread::spawn({
-        let feed = Arc::clone(&feed);
-        move || feed.read(BufReader::with_capacity(READ_BYTES, input))
-    });
-    let mut tally = sender.run(&feed);
-    sender.bar.finish_and_clear();
-    if tally.failure.is_none() {
-        tally.failure = match feed.take_error() {
-            Some(error) => Some(Failure::Failed(error.to_string())),
-            None if feed.stopped_within(Duration::ZERO) => {
-                Some(Failure::Interrupted(String::new()))
-            }
-            None => None,
-        };
-    }
+    let tally = put_lines(input, sender)?;
     report(tally, &args, began.elapsed(), session)
 }
 
@@ -163,6 +145,52 @@ impl Args {
 /// Where a stream's records go.
 pub(crate) fn records(stream: &str) -> Route {
     Route::new(&["v1", "streams", stream, "records"])
+}
+
+/// What wakes the command while its threads read and send.
+enum News {
+    AllSent,
+    Interrupted,
+}
+
+/// Reads and sends until the end of the input, a failure or a signal, whichever comes first.
+fn put_lines(input: Box<dyn Read + Send>, sender: Sender) -> Result<Tally, Failure> {
+    let feed = Arc::new(Feed::default());
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let (news, arrived) = mpsc::channel();
+    interrupt::on_first({
+        let news = news.clone();
+        // Nobody listens any more once everything is sent.
+        move || drop(news.send(News::Interrupted))
+    })?;
+    // Neither is joined: a read of stdin, or a request to a host that hangs, cannot be broken off.
+    thread::spawn({
+        let feed = Arc::clone(&feed);
+        move || feed.read(BufReader::with_capacity(READ_BYTES, input))
+    });
+    let bar = sender.bar.clone();
+    thread::spawn({
+        let (feed, tally) = (Arc::clone(&feed), Arc::clone(&tally));
+        move || {
+            sender.run(&feed, &tally);
+            drop(news.send(News::AllSent));
+        }
+    });
+    let interrupted = matches!(arrived.recv(), Ok(News::Interrupted));
+    if interrupted {
+        feed.stop();
+        // Whether the answers came in time is in the tally.
+        drop(arrived.recv_timeout(GRACE));
+    }
+    bar.finish_and_clear();
+    let mut tally = std::mem::take(&mut *tally.lock().expect("no holder panics"));
+    if tally.failure.is_none() {
+        tally.failure = match feed.take_error() {
+            _ if interrupted => Some(Failure::Interrupted(String::new())),
+            error => error.map(|error| Failure::Failed(error.to_string())),
+        };
+    }
+    Ok(tally)
 }
 
 fn put_raw(mut input: Box<dyn Read + Send>, to: &Sender, session: &Session) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The records' way through the pipeline, shown while they go.
 
 use std::{
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -48,8 +49,13 @@ pub(super) fn run(session: &Session, input: Input) -> Result<(), Failure> {
     })?;
     lines.settle()?;
     flush(session)?;
-    lines.settle()?;
-    lines.clear();
+    let flows = lines.settle()?;
+    lines.screen.clear()?;
+    for (step, flow) in STEPS.iter().zip(flows) {
+        session
+            .output
+            .note(&format!("{:18} {}", step.trigger, flow.show()));
+    }
     let seconds = began.elapsed().as_secs_f64();
     let records = count(tally.records);
     session.output.note(&format!(
@@ -69,10 +75,12 @@ fn ingest(session: &Session, feed: &Feed, input: Input) -> Result<Tally, Failure
         patience: PATIENCE,
         bar: ProgressBar::hidden(),
     };
-    let tally = thread::scope(|scope| {
+    let tally = Mutex::new(Tally::default());
+    thread::scope(|scope| {
         scope.spawn(|| feed.read(input.into_reader()));
-        sender.run(feed)
+        sender.run(feed, &tally);
     });
+    let tally = tally.into_inner().expect("no holder panics");
     match (tally.failure, feed.take_error()) {
         (Some(failure), _) => Err(failure),
         (None, Some(error)) => Err(Failure::Failed(error.to_string())),
@@ -154,12 +162,12 @@ impl<'a> Lines<'a> {
 
     /// Waits until no step has anything left. Steps are asked upstream first, so what the one gave
     /// out is seen by the next.
-    fn settle(&self) -> Result<(), Failure> {
+    fn settle(&self) -> Result<Vec<Flow>, Failure> {
         let (mut before, mut moved) = (Vec::new(), Instant::now());
         loop {
             let flows = self.refresh()?;
             if flows.iter().all(|flow| flow.lag == 0) {
-                return Ok(());
+                return Ok(flows);
             }
             if flows != before {
                 (before, moved) = (flows, Instant::now());
@@ -168,14 +176,6 @@ impl<'a> Lines<'a> {
             }
             thread::sleep(REFRESH);
         }
-    }
-
-    fn clear(&self) {
-        for bar in &self.bars {
-            bar.finish();
-        }
-        // The last state stays on the screen; a screen that is gone does not matter.
-        let _ = self.screen.println("");
     }
 }
 

@@ -11,7 +11,7 @@ const SPAN_MS: u64 = 2 * 3_600_000;
 /// When the search began to fail, and until when.
 const OUTAGE_MS: std::ops::Range<u64> = 70 * 60_000..73 * 60_000;
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 16] = [
     "/",
     "/",
     "/",
@@ -19,10 +19,14 @@ const PAGES: [&str; 12] = [
     "/products/lamp",
     "/products/chair",
     "/products/desk",
+    "/products/shelf",
     "/search?q=oak",
     "/search?q=lamp",
     "/cart",
     "/blog/how-we-build",
+    "/blog/oak-or-ash",
+    "/about",
+    "/shipping",
     "/contact",
 ];
 const ASSETS: [&str; 6] = [

@@ -36,40 +36,36 @@ pub(crate) struct Tally {
     /// Bytes of input that these records came from.
     pub(crate) bytes: u64,
     pub(crate) requests: u64,
-    /// Records of requests that went out and were not answered.
+    /// Lines of requests that went out and were not answered (yet).
     pub(crate) unknown: u64,
     /// The first thing that went wrong.
     pub(crate) failure: Option<Failure>,
 }
 
 impl Sender {
-    /// Sends everything that `feed` gives. Stops at the first failure; requests that are under way
-    /// then are still waited for.
-    pub(crate) fn run(&self, feed: &Feed) -> Tally {
-        let tally = Mutex::new(Tally::default());
+    /// Sends everything that `feed` gives and keeps `tally` up to date meanwhile. Stops at the first
+    /// failure; requests that are under way then are still waited for.
+    pub(crate) fn run(&self, feed: &Feed, tally: &Mutex<Tally>) {
         thread::scope(|scope| {
             for _ in 0..self.connections {
-                scope.spawn(|| self.run_one(feed, &tally));
+                scope.spawn(|| self.run_one(feed, tally));
             }
         });
-        tally.into_inner().expect("no holder panics")
     }
 
     fn run_one(&self, feed: &Feed, tally: &Mutex<Tally>) {
+        let tally = || tally.lock().expect("no holder panics");
         while let Some(chunk) = feed.take() {
+            tally().unknown += chunk.lines;
             let sent = self.send(&chunk, feed);
-            let mut tally = tally.lock().expect("no holder panics");
             match sent {
                 Ok(records) => {
-                    tally.requests += 1;
-                    tally.records += records;
-                    tally.lines += chunk.lines;
-                    tally.bytes += chunk.bytes.len() as u64;
+                    tally().store(&chunk, records);
                     self.bar.inc(chunk.bytes.len() as u64);
                 }
                 Err(failure) => {
                     feed.stop();
-                    tally.fail(&chunk, failure);
+                    tally().fail(&chunk, failure);
                 }
             }
         }
@@ -102,9 +98,17 @@ fn stored(answer: &Value) -> Result<u64, Failure> {
 }
 
 impl Tally {
+    fn store(&mut self, chunk: &Chunk, records: u64) {
+        self.unknown -= chunk.lines;
+        self.requests += 1;
+        self.records += records;
+        self.lines += chunk.lines;
+        self.bytes += chunk.bytes.len() as u64;
+    }
+
     fn fail(&mut self, chunk: &Chunk, failure: Failure) {
-        if matches!(failure, Failure::Broken { .. } | Failure::Answer(_)) {
-            self.unknown += chunk.lines;
+        if !matches!(failure, Failure::Broken { .. } | Failure::Answer(_)) {
+            self.unknown -= chunk.lines;
         }
         self.failure
             .get_or_insert(in_the_input(failure, chunk.lines_before));
@@ -151,9 +155,13 @@ mod tests {
             lines,
             ..Chunk::default()
         };
-        let mut tally = Tally::default();
+        let mut tally = Tally {
+            unknown: 10,
+            ..Tally::default()
+        };
+        tally.store(&chunk(2), 2);
         tally.fail(&chunk(3), refused("no"));
-        assert_eq!(tally.unknown, 0);
+        assert_eq!((tally.lines, tally.unknown), (2, 5));
         let broken = Failure::Broken {
             url: String::new(),
             reason: String::new(),

@@ -1,16 +1,28 @@
-//! Bodies: refused unread where they are too big, bounded in memory over all requests.
+//! Memory: bodies that are too big are refused unread, and all that are held are bounded together,
+//! as are big answers until they are sent.
 //! Knows no shape of any error or route.
+
+use std::{sync::Arc, time::Duration};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
+use http_body_util::BodyExt;
 use thiserror::Error;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
+    time::timeout,
+};
 
-/// Bytes of bodies that are held at once; further requests wait, unread.
+/// Bytes of bodies and answers that are held at once.
 const HELD_BYTES: usize = 256 << 20;
-/// What a permit of the semaphore stands for.
+/// A body that announces no more than this has a reserve, so that it never waits for big ones.
+const SMALL_BYTES: usize = 64 << 10;
+/// Bytes of small bodies that are held at once.
+const RESERVE_BYTES: usize = 32 << 20;
+/// What a permit of the semaphores stands for.
 const UNIT: usize = 1 << 10;
+/// How long a body waits until others have gone.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why there is no body.
 #[derive(Debug, Error)]
@@ -24,49 +36,118 @@ pub(crate) enum BodyRefused {
     /// It ended early, or took too long.
     #[error("the body could not be read: {0}")]
     Broken(String),
+    /// There is no memory for it.
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
 }
 
-/// Counts the bytes of all bodies that are being worked on.
+/// Others hold all the memory that bodies and answers may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("too many bytes of other requests are held; nothing was done")]
+pub(crate) struct Crowded;
+
+/// Counts the bytes of all bodies that are being worked on, and of big answers.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    units: Semaphore,
+    units: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
 }
 
 /// A body, and its share of the memory until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
+pub(crate) struct Held {
     pub(crate) bytes: Bytes,
-    _share: SemaphorePermit<'a>,
+    _share: Share,
+}
+
+/// Memory that is taken as it is needed, and given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    from: Arc<Semaphore>,
+    units: usize,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Admission {
     pub(crate) fn new() -> Self {
+        Self::of(HELD_BYTES, RESERVE_BYTES)
+    }
+
+    fn of(held: usize, reserve: usize) -> Self {
+        let semaphore = |bytes| Arc::new(Semaphore::new(bytes / UNIT));
         Self {
-            units: Semaphore::new(HELD_BYTES / UNIT),
+            units: semaphore(held),
+            reserve: semaphore(reserve),
         }
     }
 
-    /// Reads `body`, of at most `limit` bytes.
-    pub(crate) async fn read(&self, body: Body, limit: usize) -> Result<Held<'_>, BodyRefused> {
-        let too_large = BodyRefused::TooLarge { limit };
-        let announced = body.size_hint().exact();
-        let most = match announced.map(usize::try_from) {
-            Some(Ok(bytes)) if bytes <= limit => bytes,
-            Some(_) => return Err(too_large),
-            // Chunked: it may become as big as is taken.
-            None => limit,
+    /// Reads `body`, of at most `limit` bytes. It counts as far as it has come.
+    pub(crate) async fn read(&self, body: Body, limit: usize) -> Result<Held, BodyRefused> {
+        let announced = match body.size_hint().exact().map(usize::try_from) {
+            Some(Ok(bytes)) if bytes <= limit => Some(bytes),
+            Some(_) => return Err(BodyRefused::TooLarge { limit }),
+            None => None,
         };
-        let units = u32::try_from(most.div_ceil(UNIT)).expect("limits are below 4 TiB");
-        let share = self.units.acquire_many(units).await;
+        let is_small = announced.is_some_and(|bytes| bytes <= SMALL_BYTES);
+        let mut share = Share::of(if is_small { &self.reserve } else { &self.units });
         Ok(Held {
-            bytes: collect(body, announced.map_or(0, |_| most), limit).await?,
-            _share: share.expect("the semaphore is never closed"),
+            bytes: collect(body, announced.unwrap_or(0), limit, &mut share).await?,
+            _share: share,
         })
+    }
+
+    /// Room for an answer of `bytes`; none is needed for a small one.
+    pub(crate) async fn room(&self, bytes: usize) -> Result<Option<Share>, Crowded> {
+        if bytes <= SMALL_BYTES {
+            return Ok(None);
+        }
+        let mut share = Share::of(&self.units);
+        share.grow(bytes).await?;
+        Ok(Some(share))
+    }
+}
+
+impl Share {
+    fn of(from: &Arc<Semaphore>) -> Self {
+        Self {
+            from: Arc::clone(from),
+            units: 0,
+            permit: None,
+        }
+    }
+
+    /// Takes what is missing to `bytes`.
+    async fn grow(&mut self, bytes: usize) -> Result<(), Crowded> {
+        let units = bytes.div_ceil(UNIT);
+        if units <= self.units {
+            return Ok(());
+        }
+        let missing = u32::try_from(units - self.units).expect("limits are below 4 TiB");
+        let permit = match Arc::clone(&self.from).try_acquire_many_owned(missing) {
+            Ok(permit) => permit,
+            Err(TryAcquireError::NoPermits) => {
+                let waiting = Arc::clone(&self.from).acquire_many_owned(missing);
+                let waited = timeout(PATIENCE, waiting).await.map_err(|_late| Crowded)?;
+                waited.expect("the semaphore is never closed")
+            }
+            Err(TryAcquireError::Closed) => unreachable!("the semaphore is never closed"),
+        };
+        self.units = units;
+        match &mut self.permit {
+            Some(held) => held.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
     }
 }
 
 /// The body's bytes; not copied where they come in one piece.
-async fn collect(mut body: Body, announced: usize, limit: usize) -> Result<Bytes, BodyRefused> {
+async fn collect(
+    mut body: Body,
+    announced: usize,
+    limit: usize,
+    share: &mut Share,
+) -> Result<Bytes, BodyRefused> {
     let mut first = Bytes::new();
     let mut all = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -74,6 +155,11 @@ async fn collect(mut body: Body, announced: usize, limit: usize) -> Result<Bytes
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        let length = first.len().max(all.len()) + data.len();
+        if length > limit {
+            return Err(BodyRefused::TooLarge { limit });
+        }
+        share.grow(length).await?;
         if first.is_empty() {
             first = data;
         } else {
@@ -82,9 +168,6 @@ async fn collect(mut body: Body, announced: usize, limit: usize) -> Result<Bytes
                 all.extend_from_slice(&first);
             }
             all.extend_from_slice(&data);
-        }
-        if all.len().max(first.len()) > limit {
-            return Err(BodyRefused::TooLarge { limit });
         }
     }
     Ok(if all.is_empty() { first } else { all.into() })
@@ -144,14 +227,55 @@ mod tests {
         assert_eq!(refused.to_string(), "the body could not be read: it broke");
     }
 
+    /// Three units for all, one for small ones.
+    fn narrow() -> Admission {
+        Admission::of(3 * UNIT, UNIT)
+    }
+
+    fn endless(first: Vec<u8>) -> Body {
+        let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from(first)) });
+        Body::from_stream(futures_util::StreamExt::chain(first, stream::pending()))
+    }
+
     #[tokio::test]
     async fn a_body_waits_until_others_have_gone() {
-        let admission = Admission::new();
-        let held = admission.read(Body::from("a"), HELD_BYTES).await.unwrap();
-        let whole = admission.read(chunked(&["b"]), HELD_BYTES);
+        let admission = narrow();
+        let held = admission.read(chunked(&["a"]), 4).await.unwrap();
+        let body = Body::from_stream(stream::iter([Ok::<_, std::io::Error>(vec![0; 3 * UNIT])]));
+        let whole = admission.read(body, 3 * UNIT);
         tokio::pin!(whole);
         assert!(futures_util::poll!(&mut whole).is_pending());
         drop(held);
-        assert_eq!(whole.await.unwrap().bytes, "b");
+        assert_eq!(whole.await.unwrap().bytes.len(), 3 * UNIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_waits_for_a_while_only() {
+        let admission = narrow();
+        let _held = admission.read(chunked(&["a"]), 4).await.unwrap();
+        let body = Body::from_stream(stream::iter([Ok::<_, std::io::Error>(vec![0; 3 * UNIT])]));
+        let refused = admission.read(body, 3 * UNIT).await.err().unwrap();
+        assert!(matches!(refused, BodyRefused::Crowded(Crowded)));
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_no_more_than_has_come() {
+        let admission = narrow();
+        let stalled = [b"a", b"b"].map(|byte| admission.read(endless(byte.to_vec()), HELD_BYTES));
+        let [mut one, mut two] = stalled.map(Box::pin);
+        assert!(futures_util::poll!(&mut one).is_pending());
+        assert!(futures_util::poll!(&mut two).is_pending());
+        assert_eq!(admission.units.available_permits(), 1);
+        assert!(admission.read(chunked(&["c"]), HELD_BYTES).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_small_body_does_not_wait_for_big_ones() {
+        let admission = narrow();
+        let mut big = Box::pin(admission.read(endless(vec![0; 3 * UNIT]), HELD_BYTES));
+        assert!(futures_util::poll!(&mut big).is_pending());
+        assert_eq!(admission.units.available_permits(), 0);
+        let small = admission.read(Body::from("a"), HELD_BYTES).await;
+        assert_eq!(small.unwrap().bytes, "a");
     }
 }

@@ -12,7 +12,7 @@ use millstream_core::{
 use serde_json::json;
 use thiserror::Error;
 
-use crate::admit::BodyRefused;
+use crate::admit::{BodyRefused, Crowded};
 
 /// A stream as Amazon names it in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     BodyTooLarge { limit: usize },
     #[error("{0}")]
     BodyBroken(String),
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
     #[error("{0}")]
     Serialization(String),
     #[error("{0}")]
@@ -197,7 +199,7 @@ impl Fault {
             | Self::InvalidOrdering { .. }
             | Self::RecordsTooLarge => "InvalidArgumentException",
             Self::Commit(error) => return commit_shape(error),
-            Self::Read(ReadError::Unavailable(_)) => return UNAVAILABLE,
+            Self::Crowded(_) | Self::Read(ReadError::Unavailable(_)) => return UNAVAILABLE,
             Self::Internal(_) | Self::Read(ReadError::Corrupt { .. }) => return INTERNAL,
         };
         (StatusCode::BAD_REQUEST, name)
@@ -237,6 +239,7 @@ impl From<BodyRefused> for Fault {
     fn from(refused: BodyRefused) -> Self {
         match refused {
             BodyRefused::TooLarge { limit } => Self::BodyTooLarge { limit },
+            BodyRefused::Crowded(crowded) => crowded.into(),
             BodyRefused::Broken(_) => Self::BodyBroken(refused.to_string()),
         }
     }

@@ -45,18 +45,18 @@ const BODY_BYTES: usize = 2 << 20;
 #[derive(Debug)]
 struct Kinesis {
     app: App,
-    admission: Admission,
+    admission: Arc<Admission>,
     token_key: OnceCell<TokenKey>,
     counters: Vec<Arc<Route>>,
     unknown: Arc<Route>,
 }
 
 /// The API at `/`, where Amazon's clients expect it.
-pub fn router(app: App) -> Router {
+pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
     let counters = Action::ALL.iter();
     let counters = counters.map(|action| app.metrics.route(action.name()));
     let kinesis = Kinesis {
-        admission: Admission::new(),
+        admission,
         token_key: OnceCell::new(),
         counters: counters.collect(),
         unknown: app.metrics.route("Unknown"),

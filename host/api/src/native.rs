@@ -50,7 +50,7 @@ impl FromRef<Native> for Arc<Admission> {
 }
 
 /// All native routes, and the answers to requests that fit none.
-pub fn router(app: App) -> Router {
+pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
     let routes: [(&'static str, MethodRouter<Native>); 16] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
@@ -92,10 +92,7 @@ pub fn router(app: App) -> Router {
     router
         .fallback(no_such_route.layer(unmatched))
         .layer(map_request(linger::linger))
-        .with_state(Native {
-            app,
-            admission: Arc::new(Admission::new()),
-        })
+        .with_state(Native { app, admission })
 }
 
 async fn no_such_route(uri: Uri) -> NativeError {

@@ -31,7 +31,7 @@ use tokio::{
 use tower::Service as _;
 
 use self::patience::Patient;
-use crate::{app::App, kinesis, native};
+use crate::{admit::Admission, app::App, kinesis, native};
 
 /// Connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
@@ -46,7 +46,8 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// All routes: Kinesis's and our own.
 pub fn router(app: App) -> Router {
-    kinesis::router(app.clone()).merge(native::router(app))
+    let admission = Arc::new(Admission::new());
+    kinesis::router(app.clone(), Arc::clone(&admission)).merge(native::router(app, admission))
 }
 
 /// Serves on `listener` until `shutdown`; then finishes what was begun, within a deadline.

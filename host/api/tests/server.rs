@@ -140,6 +140,30 @@ async fn a_chunked_body_is_taken_and_cut_at_the_limit() {
 }
 
 #[tokio::test]
+async fn clients_that_stall_in_a_body_keep_nobody_waiting() {
+    let server = Server::start(&Model::new()).await;
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        let mut stream = server.connect().await;
+        let request = head("PutRecords", "transfer-encoding: chunked") + "1\r\n{";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stalled.push(stream);
+    }
+    for length in ["content-length: 2", "transfer-encoding: chunked"] {
+        let mut stream = server.connect().await;
+        let body = if length.contains("chunked") {
+            "2\r\n{}\r\n0\r\n\r\n"
+        } else {
+            "{}"
+        };
+        let request = head("ListStreams", length) + body;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_until(&mut stream, "StreamSummaries\":[]}").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_ends_early_puts_nothing() {
     let model = Model::with_stream("s", 1).await;
     let server = Server::start(&model).await;

@@ -13,7 +13,10 @@ use millstream_core::{
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{admit::BodyRefused, app::BackupError};
+use crate::{
+    admit::{BodyRefused, Crowded},
+    app::BackupError,
+};
 
 /// Why a native request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -56,6 +59,9 @@ pub enum NativeError {
     /// There is no copy of the log.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Requests hold as much memory as they may.
+    #[error("{0}")]
+    Crowded(String),
     /// A fault of the host.
     #[error("{0}")]
     Internal(String),
@@ -80,6 +86,7 @@ impl From<BodyRefused> for NativeError {
                 what: "the body".to_owned(),
                 limit: format!("{limit} bytes"),
             },
+            BodyRefused::Crowded(Crowded) => Self::Crowded(refused.to_string()),
             BodyRefused::Broken(_) => Self::BadRequest(refused.to_string()),
         }
     }
@@ -119,7 +126,7 @@ impl NativeError {
             Self::Method(..) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UploadUnderWay(_) => (StatusCode::CONFLICT, "busy"),
-            Self::TooManyUploads(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::TooManyUploads(_) | Self::Crowded(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Control(ControlError::Refused(refused)) => of_refused(refused),
             Self::Control(ControlError::Commit(error)) => of_commit(error),
             Self::Control(ControlError::Read(error)) => of_read(error),

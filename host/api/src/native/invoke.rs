@@ -101,7 +101,7 @@ pub(super) async fn post(
         limits: function.limits,
         config: Arc::new(function.config.clone()),
     };
-    let invoked = app.invoke.call(call).await?;
+    let invoked = app.invoke.dry_run(call).await?;
     Ok(Json(Answer::of(&name, function.version, &invoked)).into_response())
 }
 

@@ -13,6 +13,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long a client may send nothing in the midst of a body.
 const STALL: Duration = Duration::from_secs(30);
+/// Bytes that buy another second; a client that sends fewer has [`STALL`] in all.
+const RATE: u64 = 1 << 10;
 /// How long a whole body may take, however slowly it comes.
 const WHOLE: Duration = Duration::from_secs(300);
 
@@ -31,7 +33,8 @@ pub(super) enum BodyError {
 #[derive(Debug)]
 pub(super) struct Patient<B = Incoming> {
     body: B,
-    end: Option<Instant>,
+    /// When the client has been too slow, and when the body is to be there at the latest.
+    ends: Option<[Instant; 2]>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -39,7 +42,7 @@ impl<B> Patient<B> {
     pub(super) fn new(body: B) -> Self {
         Self {
             body,
-            end: None,
+            ends: None,
             timer: None,
         }
     }
@@ -60,13 +63,18 @@ where
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             this.timer = None;
+            if let (Some([late, _]), Some(Ok(frame))) = (&mut this.ends, &frame) {
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                let bought = *late + Duration::from_millis(bytes * 1000 / RATE);
+                *late = bought.min(Instant::now() + STALL);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
         }
         let now = Instant::now();
-        let end = *this.end.get_or_insert(now + WHOLE);
+        let [late, end] = *this.ends.get_or_insert([now + STALL, now + WHOLE]);
         let timer = this
             .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(end.min(now + STALL))));
+            .get_or_insert_with(|| Box::pin(sleep_until(late.min(end))));
         ready!(timer.as_mut().poll(context));
         Poll::Ready(Some(Err(BodyError::TooSlow)))
     }
@@ -119,12 +127,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_client_that_trickles_is_cut_as_one_that_stalls() {
+        let (sender, body) = channel();
+        let began = Instant::now();
+        let collected = tokio::spawn(async move { Patient::new(body).collect().await.map(drop) });
+        while sender.send("a").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert!(began.elapsed() < STALL * 2, "{:?}", began.elapsed());
+        let cut = collected.await.unwrap();
+        assert!(matches!(cut, Err(BodyError::TooSlow)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_is_slow_gets_time_but_not_for_ever() {
         let (sender, body) = channel();
         let collected = tokio::spawn(async move { Patient::new(body).collect().await.map(drop) });
         let step = STALL - Duration::from_secs(1);
+        let enough: &str = String::leak("a".repeat(30 << 10));
         let mut taken = 0;
-        while sender.send("a").await.is_ok() {
+        while sender.send(enough).await.is_ok() {
             tokio::task::yield_now().await;
             advance(step).await;
             taken += 1;

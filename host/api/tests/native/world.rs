@@ -48,7 +48,7 @@ impl World {
             ..model.app()
         };
         Self {
-            router: millstream_api::native::router(app.clone()),
+            router: millstream_api::server::router(app.clone()),
             model,
             app,
             compiler,

@@ -71,6 +71,9 @@ pub(crate) struct GuestSettings {
     /// Functions that run at the same time; more wait.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) instances: Option<u32>,
+    /// Those of them that one function may take; by default half.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) function_instances: Option<u32>,
     /// Memory of one instance at most, whatever a function's own limit says.
     #[arg(long, value_name = "BYTES")]
     pub(crate) instance_memory_bytes: Option<usize>,

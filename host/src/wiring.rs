@@ -186,6 +186,7 @@ fn runtime_options(settings: &Settings) -> Result<RuntimeOptions, StartError> {
     let mut options = RuntimeOptions::new(settings.data.join("compiled"))?;
     let GuestSettings {
         instances,
+        function_instances,
         instance_memory_bytes,
         compile_cpu_seconds,
         compile_seconds,
@@ -194,6 +195,7 @@ fn runtime_options(settings: &Settings) -> Result<RuntimeOptions, StartError> {
     } = settings.guests;
     let set = |option: &mut u64, setting: Option<u64>| *option = setting.unwrap_or(*option);
     options.instances = instances.unwrap_or(options.instances);
+    options.function_instances = function_instances.unwrap_or(options.instances.div_ceil(2));
     options.memory_bytes_max = instance_memory_bytes.unwrap_or(options.memory_bytes_max);
     set(&mut options.compile.cpu_seconds, compile_cpu_seconds);
     set(

@@ -9,7 +9,7 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
-use crate::options::RuntimeOptions;
+use crate::{options::RuntimeOptions, pool};
 
 /// What a guest's calls may take of the stack.
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
@@ -51,7 +51,7 @@ pub(crate) fn compiling() -> wasmtime::Result<Engine> {
 
 /// The engine of the host: every instance lives in a slot that was reserved at the start.
 pub(crate) fn running(options: &RuntimeOptions) -> wasmtime::Result<Engine> {
-    let instances = options.instances;
+    let instances = pool::size(options);
     let mut pool = PoolingAllocationConfig::new();
     pool.max_memory_size(options.memory_bytes_max)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)

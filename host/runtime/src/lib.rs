@@ -28,6 +28,7 @@ mod logbook;
 mod answer;
 mod call;
 mod failure;
+mod pool;
 
 mod runtime;
 mod stats;

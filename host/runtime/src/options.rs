@@ -9,8 +9,12 @@ pub struct RuntimeOptions {
     pub cache_dir: PathBuf,
     /// Bytes that compiled components may take there; the longest unused go first.
     pub cache_bytes_max: u64,
-    /// Instances that live at a time. More calls wait in a queue.
+    /// Instances that live at a time for batches. More calls wait in a queue.
     pub instances: u32,
+    /// Those of them that one function may have, so that it leaves some to the others.
+    pub function_instances: u32,
+    /// Instances beside them for dry runs, which do not wait behind batches.
+    pub dry_runs: u32,
     /// Linear memory of one instance at most, whatever the limits of its call say.
     pub memory_bytes_max: usize,
     /// How long a call waits for an instance before it is refused.
@@ -32,6 +36,8 @@ impl RuntimeOptions {
             cache_dir: cache_dir.into(),
             cache_bytes_max: 1 << 30,
             instances: 32,
+            function_instances: 16,
+            dry_runs: 4,
             memory_bytes_max: 256 << 20,
             admission_wait: Duration::from_secs(2),
             compiler: std::env::current_exe()?,

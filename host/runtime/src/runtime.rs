@@ -10,10 +10,7 @@ use millstream_core::{
     port::{Call, Invoke, InvokeError, Invoked, Later},
 };
 use thiserror::Error;
-use tokio::{
-    sync::{Mutex, Semaphore, SemaphorePermit},
-    time,
-};
+use tokio::sync::Mutex;
 use wasmtime::{Engine, component::Linker};
 
 use crate::{
@@ -22,6 +19,7 @@ use crate::{
     function::{self, Function},
     guest::Guest,
     options::RuntimeOptions,
+    pool::{Admitted, Pool, Share},
     stats::{Counters, RuntimeStats},
     ticker::Ticker,
 };
@@ -37,7 +35,14 @@ pub enum RuntimeError {
     Io(#[from] std::io::Error),
 }
 
-type Bound = BTreeMap<(FunctionName, u64), Arc<Function>>;
+/// A version of a function that can be called.
+#[derive(Clone)]
+struct Callable {
+    function: Arc<Function>,
+    share: Share,
+}
+
+type Bound = BTreeMap<(FunctionName, u64), Callable>;
 
 struct Shared {
     options: RuntimeOptions,
@@ -46,7 +51,7 @@ struct Shared {
     cache: Cache,
     ticker: Ticker,
     bound: ArcSwap<Bound>,
-    permits: Semaphore,
+    pool: Pool,
     compiling: Mutex<()>,
     counters: Counters,
 }
@@ -79,7 +84,7 @@ impl Runtime {
             )?,
             ticker: Ticker::start(engine.clone())?,
             bound: ArcSwap::default(),
-            permits: Semaphore::new(options.instances as usize),
+            pool: Pool::new(&options),
             compiling: Mutex::new(()),
             counters: Counters::default(),
             engine,
@@ -104,32 +109,48 @@ impl Runtime {
 }
 
 impl Shared {
-    async fn call(self: Arc<Self>, mut call: Call) -> Result<Invoked, InvokeError> {
+    async fn batch(self: Arc<Self>, call: Call) -> Result<Invoked, InvokeError> {
+        let Callable { function, share } = self.callable(&call)?;
+        let admitted = self.pool.batch(&share).await;
+        self.call(function, call, admitted).await
+    }
+
+    async fn dry_run(self: Arc<Self>, call: Call) -> Result<Invoked, InvokeError> {
+        let Callable { function, .. } = self.callable(&call)?;
+        let admitted = self.pool.dry_run().await;
+        self.call(function, call, admitted).await
+    }
+
+    fn callable(&self, call: &Call) -> Result<Callable, InvokeError> {
         let key = (call.function.clone(), call.version);
-        let Some(function) = self.bound.load().get(&key).map(Arc::clone) else {
+        self.bound.load().get(&key).cloned().ok_or_else(|| {
             let what = format!("version {} is not loaded", call.version);
-            return Err(InvokeError::NotReady(call.function, what));
-        };
+            InvokeError::NotReady(key.0, what)
+        })
+    }
+
+    async fn call(
+        &self,
+        function: Arc<Function>,
+        mut call: Call,
+        admitted: Result<Admitted, InvokeError>,
+    ) -> Result<Invoked, InvokeError> {
         call.limits = call::clamp(call.limits, self.options.memory_bytes_max);
-        let invoked = match self.admit().await {
-            Ok(_permit) => call::run(&function, &call, &self.ticker).await,
+        let invoked = match admitted {
+            Ok(_admitted) => call::run(&function, &call, &self.ticker).await,
             Err(error) => Err(error),
         };
         self.counters.count(&invoked);
         invoked
     }
-
-    /// Waits in line for an instance.
-    async fn admit(&self) -> Result<SemaphorePermit<'_>, InvokeError> {
-        match time::timeout(self.options.admission_wait, self.permits.acquire()).await {
-            Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
-            Err(_) => Err(InvokeError::Throttled),
-        }
-    }
 }
 
 impl Invoke for Runtime {
     fn call(&self, call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
-        Box::pin(Arc::clone(&self.shared).call(call))
+        Box::pin(Arc::clone(&self.shared).batch(call))
+    }
+
+    fn dry_run(&self, call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
+        Box::pin(Arc::clone(&self.shared).dry_run(call))
     }
 }

@@ -196,4 +196,9 @@ pub struct Invoked {
 pub trait Invoke: Send + Sync + fmt::Debug + 'static {
     /// Runs one batch. Effects stay in the answer until they are committed.
     fn call(&self, call: Call) -> Later<'static, Result<Invoked, InvokeError>>;
+
+    /// The same for somebody who tries the function out: does not wait behind batches.
+    fn dry_run(&self, call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
+        self.call(call)
+    }
 }

@@ -13,7 +13,7 @@ use millstream_core::{
 };
 use tokio::task;
 
-use super::{Bound, Runtime, Shared};
+use super::{Bound, Callable, Runtime, Shared};
 use crate::{
     cache, call, compile,
     function::Function,
@@ -43,9 +43,19 @@ impl Modules for Runtime {
                 return Err(broken(format!("{hash} must be compiled again")));
             };
             let loaded = Arc::new(loaded);
+            let new_share = shared.pool.share();
             shared.bound.rcu(|bound| {
                 let mut bound = Bound::clone(bound);
-                bound.insert((function.clone(), version), Arc::clone(&loaded));
+                // Another upload does not get a function more than its share.
+                let mut before = bound.iter().filter(|((name, _), _)| *name == function);
+                let share = before
+                    .next()
+                    .map_or(&new_share, |(_, before)| &before.share);
+                let callable = Callable {
+                    function: Arc::clone(&loaded),
+                    share: share.clone(),
+                };
+                bound.insert((function.clone(), version), callable);
                 bound
             });
             Ok(())
@@ -121,8 +131,7 @@ impl Shared {
 
     /// Whether an instance starts, under the limits of a call.
     async fn smoke(&self, function: &Function) -> Result<(), ModuleError> {
-        let permit = self.permits.acquire().await;
-        let _permit = permit.expect("the semaphore is never closed");
+        let _admitted = self.pool.smoke().await;
         let mut call = blank();
         call.limits = call::clamp(call.limits, self.options.memory_bytes_max);
         match call::smoke(function, &call, &self.ticker).await {

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use millstream_core::port::{GuestError, Invoke, InvokeError};
+use millstream_core::port::{GuestError, Invoke, InvokeError, Modules};
 use tokio::time::timeout;
 
 use crate::support::{
-    Stored, Stuck, command, hostile, limit, run, shared, upload, verdict, world_with,
+    Stored, Stuck, command, hostile, limit, name, run, shared, upload, verdict, world_with,
 };
 
 /// Far beyond every time limit that a test sets: whoever waits this long waits forever.
@@ -55,7 +55,7 @@ async fn an_instance_that_begins_too_big_is_named_too() {
 
 #[tokio::test]
 async fn floods_of_effects_are_stopped_by_their_budgets() {
-    for (attack, name) in [
+    for (attack, budget) in [
         ("emit-flood", "output_records"),
         ("emit-huge", "output_bytes"),
         ("state-flood", "state_entries"),
@@ -66,7 +66,7 @@ async fn floods_of_effects_are_stopped_by_their_budgets() {
         call.limits.output_records = 10_000;
         // None of these is a matter of time, however slow the machine.
         call.limits.time_ms = 60_000;
-        assert_eq!(limit(&run(call).await), name, "{attack}");
+        assert_eq!(limit(&run(call).await), budget, "{attack}");
     }
 }
 
@@ -190,6 +190,49 @@ async fn a_call_waits_its_turn_and_is_refused_when_that_takes_too_long() {
         .unwrap()
         .result
         .unwrap();
+}
+
+/// All shards of a stream whose function looped took all instances, and everybody else's calls were
+/// refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_takes_all_it_gets_leaves_room_for_others() {
+    let world = world_with(|options| {
+        options.instances = 4;
+        options.function_instances = 2;
+        options.dry_runs = 1;
+        options.admission_wait = FOREVER;
+    });
+    let runtime = &world.runtime;
+    let info = upload(runtime, hostile(), 1).await;
+    // A second version does not get a second share.
+    for (function, version) in [("hostile", 2), ("other", 1)] {
+        let bound = runtime.bind(name(function), version, info.hash.clone());
+        bound.await.unwrap();
+    }
+    let mut greedy = Vec::new();
+    for i in 0..4 {
+        let mut call = command("sleep");
+        call.version = 1 + i % 2;
+        call.limits.time_ms = 600_000;
+        greedy.push(tokio::spawn(runtime.call(call)));
+    }
+    while runtime.stats().running < 2 {
+        tokio::task::yield_now().await;
+    }
+    let mut other = command("pass out");
+    other.function = name("other");
+    other.limits.time_ms = 60_000;
+    let both = [runtime.call(other), runtime.dry_run(command("pass out"))];
+    for call in both {
+        let invoked = timeout(FOREVER, call).await.unwrap().unwrap();
+        invoked.result.unwrap();
+    }
+    let tried = timeout(FOREVER, runtime.compile(hostile())).await.unwrap();
+    tried.unwrap();
+    assert_eq!(runtime.stats().running, 2);
+    for call in greedy {
+        call.abort();
+    }
 }
 
 #[tokio::test]

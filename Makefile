@@ -34,7 +34,6 @@ lint: fmt clippy deny doc ## Check format, lints, dependencies and documentation
 bench: guests ## Measure, as ratios in one run; figures go to target/bench.json.
 	cargo build --locked --release -p millstream -p millstream-bench
 	cargo build --locked --release -p millstream-log --example raw
-	cargo build --locked --release -p millstream-runtime --example cost
 	target/release/millstream-bench
 
 fmt:

@@ -155,11 +155,7 @@ fn report(restarts: &mut [Duration], ledger: &Ledger) -> Result<()> {
         !ledger.acknowledged.is_empty(),
         "no put was ever acknowledged"
     );
-    ensure!(
-        median <= Duration::from_secs(2),
-        "half of the restarts took more than {median:?}"
-    );
-    ensure!(worst <= Duration::from_secs(5), "a restart took {worst:?}");
+    ensure!(worst <= Duration::from_secs(2), "a restart took {worst:?}");
     Ok(())
 }
 

@@ -58,7 +58,7 @@ impl Host {
         Ok(ticks / 100.0)
     }
 
-    /// A field of /proc/PID/status, in MiB.
+    /// A field of /proc/PID/status, in MB.
     pub(crate) fn memory(&self, field: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status
@@ -66,7 +66,7 @@ impl Host {
             .find(|line| line.starts_with(field))
             .context("field")?;
         let kib: f64 = line.split_whitespace().nth(1).context("value")?.parse()?;
-        Ok(kib / 1024.0)
+        Ok(kib * 1024.0 / 1e6)
     }
 
     /// `GET`, `PUT` or `POST` of JSON.
@@ -142,7 +142,7 @@ pub(crate) fn measure_idle(options: &Options, report: &mut Report) -> Result<()>
     report.judge(
         "idle",
         "memory of an empty host",
-        (idle, "MiB"),
+        (idle, "MB"),
         Target::AtMost(60.0),
     );
     for guest in ["access-log", "metrics", "sessions", "alerts"] {
@@ -152,7 +152,7 @@ pub(crate) fn measure_idle(options: &Options, report: &mut Report) -> Result<()>
         "idle",
         "memory with four functions",
         host.memory("VmRSS")?,
-        "MiB",
+        "MB",
     );
     Ok(())
 }

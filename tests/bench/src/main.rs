@@ -29,9 +29,6 @@ pub(crate) struct Options {
     /// The program that measures the log without the host.
     #[arg(long, default_value = "target/release/examples/raw")]
     raw: PathBuf,
-    /// The program that measures the runtime without the host.
-    #[arg(long, default_value = "target/release/examples/cost")]
-    cost: PathBuf,
     /// Seconds for each measurement of a rate.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,

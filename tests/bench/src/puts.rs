@@ -28,7 +28,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
         // In turns, so that a slow minute of the machine hits all of them.
         for _ in 0..options.rounds {
             durable.push(put(options, load, &[])?);
-            off.push(put(options, load, &["--log-off"])?);
+            off.push(put(options, load, &["--fsync", "null"])?);
             let raw = raw::write(options, bytes)?;
             block.push(raw.block_rate);
             file.push(raw.file_rate);

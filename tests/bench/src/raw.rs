@@ -25,11 +25,6 @@ pub(crate) struct Scan {
     pub(crate) row_rate: f64,
 }
 
-#[derive(Debug, Deserialize)]
-struct Cost {
-    fresh_us: f64,
-}
-
 pub(crate) fn write(options: &Options, bytes: usize) -> Result<Write> {
     let seconds = options.seconds.to_string();
     run(
@@ -47,12 +42,6 @@ pub(crate) fn write(options: &Options, bytes: usize) -> Result<Write> {
 
 pub(crate) fn scan(options: &Options) -> Result<Scan> {
     run(&options.raw, &["scan", "--json"])
-}
-
-pub(crate) fn fresh_instance_us(options: &Options) -> Result<f64> {
-    let component = crate::functions::component(options, "fixture");
-    let component = component.to_str().context("a path in UTF-8")?;
-    run::<Cost>(&options.cost, &["--component", component, "--json"]).map(|cost| cost.fresh_us)
 }
 
 fn run<T: DeserializeOwned>(program: &Path, args: &[&str]) -> Result<T> {

@@ -131,7 +131,8 @@ impl Board {
 
 impl Tally {
     pub(crate) fn status(&self, shard_id: String, span: Span, now: Millis) -> LaneStatus {
-        let lag_records = self.position.until(span.next);
+        // Records that were trimmed wait no more, though the lane has not passed them yet.
+        let lag_records = self.position.max(span.first).until(span.next);
         let waits = self.oldest.filter(|_| lag_records > 0);
         LaneStatus {
             shard_id,
@@ -161,5 +162,30 @@ impl Latency {
             *mine += theirs;
         }
         self.sum_ms += other.sum_ms;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_were_trimmed_do_not_wait() {
+        let tally = Tally {
+            position: Position::new(1, 1),
+            oldest: Some(Millis(5)),
+            ..Tally::default()
+        };
+        let status = |first| {
+            let span = Span {
+                first: Position::new(1, first),
+                next: Position::new(1, 9),
+                last_arrival: Millis(9),
+            };
+            tally.status("shardId-000000000000".into(), span, Millis(10))
+        };
+        assert_eq!((status(0).lag_records, status(0).lag_ms), (8, 5));
+        assert_eq!(status(7).lag_records, 2);
+        assert_eq!((status(9).lag_records, status(9).lag_ms), (0, 0));
     }
 }

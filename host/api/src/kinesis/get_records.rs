@@ -9,7 +9,7 @@ use millstream_core::{
     position::Position,
     read::{
         iterator::{IteratorError, ShardIterator},
-        page::{begins_expired, millis_behind},
+        page::{begins_expired, goes_on, millis_behind},
     },
     time::Millis,
 };
@@ -60,11 +60,12 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
         bytes: limit::GET_RECORDS_BYTES,
     };
     let horizon = stream.horizon(now);
+    let before = kinesis.app.log.span(shard.number);
     let (from, page) = kinesis
         .page(shard, iterator.position, limits, horizon)
         .await?;
     let span = kinesis.app.log.span(shard.number);
-    let position = page.next(from);
+    let position = goes_on(&page, from, before);
     let ended = shard.closed.is_some_and(|end| position.until(end) == 0);
     let next = (!ended).then(|| {
         let next = ShardIterator {
@@ -76,7 +77,7 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
     });
     let tail = Tail {
         next: next.as_deref(),
-        millis_behind: millis_behind(&page, from, span, now),
+        millis_behind: millis_behind(&page, position, span, now),
     };
     Ok(render(shard, &page, &tail))
 }

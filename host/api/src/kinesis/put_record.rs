@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use millstream_core::{port::Appended, put::plan::Planned, sequence::SequenceNumber};
+use millstream_core::{
+    port::Appended, put::plan::Planned, read::iterator::place_of, sequence::SequenceNumber,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Kinesis, json, put, put::Entry};
@@ -69,17 +71,21 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
 impl Kinesis {
     fn prepare_one(&self, input: Input<'_>) -> Result<Planned, Fault> {
         let stream = self.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
+        let entry = Entry::new(input.data, input.partition_key, input.explicit_hash_key);
+        let planned = put::encode(&stream, &[entry], |_| "data".into())?;
         // Records are ordered as they come, so a number that was given out asks for nothing more.
         if let Some(number) = input.sequence_number_for_ordering {
             let now = (self.app.now)().seconds();
-            let parsed = SequenceNumber::parse(&number);
-            if !parsed.is_ok_and(|number| number.arrival <= now) {
+            let shard = &planned.shards[0];
+            let span = self.app.log.span(shard.number);
+            let was_given = |number: SequenceNumber| {
+                number.arrival <= now && place_of(number, shard, span).is_ok()
+            };
+            if !SequenceNumber::parse(&number).is_ok_and(was_given) {
                 let stream = self.named(stream.name.as_str());
                 return Err(Fault::InvalidOrdering { number, stream });
             }
         }
-        let entry = Entry::new(input.data, input.partition_key, input.explicit_hash_key);
-        let planned = put::encode(&stream, &[entry], |_| "data".into())?;
         match input.dry_run {
             Some(true) => Err(Fault::DryRun),
             _ => Ok(planned),

@@ -22,6 +22,7 @@ use millstream_core::{
     name::StreamName,
     port::{Later, ReadError, ReadLimits},
     position::Position,
+    read::iterator::place_of,
     sequence::SequenceNumber,
 };
 use serde::Deserialize;
@@ -134,16 +135,21 @@ fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeE
     }
     let lane = |shard: &Shard| {
         let span = app.log.span(shard.number);
-        Lane {
+        let next = match query.from {
+            Begin::Latest => span.next,
+            Begin::TrimHorizon => span.first,
+            Begin::After(number) => {
+                let place = place_of(number, shard, span);
+                let place = place.map_err(|why| NativeError::Setting(format!("from: {why}")))?;
+                place.plus(1)
+            }
+        };
+        Ok(Lane {
             shard: shard.clone(),
-            next: match query.from {
-                Begin::Latest => span.next,
-                Begin::TrimHorizon => span.first,
-                Begin::After(number) => number.position.plus(1),
-            },
-        }
+            next,
+        })
     };
-    Ok(shards.into_iter().map(lane).collect())
+    shards.into_iter().map(lane).collect()
 }
 
 /// One shard, and what of it is sent next.

@@ -1,6 +1,10 @@
 //! GetRecords.
 
-use millstream_core::{port::ReadError, position::Position};
+use millstream_core::{
+    catalog::Catalog,
+    port::{Control as _, Log as _, ReadError},
+    position::Position,
+};
 use serde_json::{Value, json};
 
 use super::client::{base64, call, put};
@@ -226,4 +230,27 @@ async fn reading_needs_an_iterator() {
         call(&model, "GetRecords", dry).await.refused().0,
         "DryRunOperationException"
     );
+}
+
+#[tokio::test]
+async fn a_shard_whose_records_are_gone_has_nothing_left_to_read() {
+    let model = Model::with_stream("s", 1).await;
+    put(&model, "s", "k", "a").await;
+    put(&model, "s", "k", "b").await;
+    let iterator = horizon(&model).await;
+    let shard = Catalog::stream(&model.catalog(), "s").unwrap().shards[0].number;
+    model
+        .trim(shard, crate::model::START.plus(1))
+        .await
+        .unwrap();
+    let page = get(&model, &iterator, None).await;
+    assert_eq!(
+        (data(&page).len(), &page["MillisBehindLatest"]),
+        (0, &json!(0))
+    );
+    model.edit_stream("s", |stream| {
+        stream.shards[0].closed = Some(Position::new(1, 2));
+    });
+    let page = get(&model, &page["NextShardIterator"], None).await;
+    assert!(page.get("NextShardIterator").is_none(), "the end is known");
 }

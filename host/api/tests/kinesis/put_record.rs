@@ -1,6 +1,6 @@
 //! PutRecord.
 
-use millstream_core::port::CommitError;
+use millstream_core::{port::CommitError, position::Position, sequence::SequenceNumber};
 use serde_json::{Value, json};
 
 use super::client::{base64, call, call_raw, put};
@@ -128,7 +128,11 @@ async fn a_number_to_order_after_must_have_been_given_out() {
     set_clock(5_000);
     let future = put(&model, "s", "k", "b").await;
     set_clock(0);
-    for bad in ["1", &future] {
+    let parsed = SequenceNumber::parse(&first).unwrap();
+    let position = Position::new(1, 9);
+    let beyond = SequenceNumber { position, ..parsed }.to_string();
+    let foreign = SequenceNumber { shard: 1, ..parsed }.to_string();
+    for bad in ["1", &future, &beyond, &foreign] {
         let reply = call(&model, "PutRecord", with("SequenceNumberForOrdering", bad)).await;
         let message = format!(
             "ExclusiveMinimumSequenceNumber {bad} used in PutRecord on stream s \

@@ -126,14 +126,14 @@ async fn shard_counts_are_bounded() {
         "1 validation error detected: Value '0' at 'shardCount' failed to satisfy constraint: \
          Member must have value greater than or equal to 1",
     );
-    create(10_001).await.is(
+    create(501).await.is(
         "LimitExceededException",
         "This request would exceed the shard limit for the account 123456789012 in us-east-1. \
-         Limit: 10000. \
-         Number of additional shards that would have resulted from this request: 10001.",
+         Limit: 500. \
+         Number of additional shards that would have resulted from this request: 501.",
     );
     create(i64::MAX).await.refused();
-    create(10_000).await.ok();
+    create(500).await.ok();
 }
 
 #[tokio::test]

@@ -306,3 +306,18 @@ async fn what_is_not_read_is_not_fetched() {
     let chunk = chunk.unwrap().unwrap().unwrap();
     assert!(chunk.len() < 1 << 20, "{}", chunk.len());
 }
+
+#[tokio::test]
+async fn a_number_that_the_shard_has_not_given_out_is_refused() {
+    let world = World::with_stream("s", 1).await;
+    put(&world, b"a").await;
+    let mut follower = Follower::of(&world, "?from=TRIM_HORIZON").await;
+    let given = follower.event().await["sequence_number"].clone();
+    let given = SequenceNumber::parse(given.as_str().unwrap()).unwrap();
+    for position in [Position::new(1, 1), Position::new(9, 0), Position(u64::MAX)] {
+        let number = SequenceNumber { position, ..given };
+        let path = format!("/v1/streams/s/tail?shard=shardId-000000000000&from={number}");
+        let answer = get(&world.router, &path).await;
+        answer.expect_error(400, "invalid_setting");
+    }
+}

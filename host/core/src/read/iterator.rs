@@ -94,9 +94,15 @@ pub enum StartError {
 /// # Errors
 /// When the shard did not give that number out.
 pub fn position_of(number: &str, shard: &Shard, span: Span) -> Result<Position, StartError> {
-    let Ok(number) = SequenceNumber::parse(number) else {
-        return Err(StartError::Invalid);
-    };
+    let number = SequenceNumber::parse(number).map_err(|_| StartError::Invalid)?;
+    place_of(number, shard, span)
+}
+
+/// As [`position_of`], of a number that was read already.
+///
+/// # Errors
+/// When the shard did not give that number out.
+pub fn place_of(number: SequenceNumber, shard: &Shard, span: Span) -> Result<Position, StartError> {
     if number.shard != shard.index {
         return Err(StartError::OtherShard(number.shard));
     }

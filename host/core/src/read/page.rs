@@ -15,13 +15,25 @@ pub fn begins_expired(page: &Page, horizon: Millis) -> bool {
         .is_some_and(|slice| slice.arrival < horizon)
 }
 
-/// How far behind the tail a reader is that began at `from` and got `page`, in milliseconds.
+/// Where a reader goes on that began at `from` and got `page`.
+///
+/// An empty page means that nothing was left up to the tail, which `before` tells of: the span from
+/// before the read.
+#[must_use]
+pub fn goes_on(page: &Page, from: Position, before: Span) -> Position {
+    if page.slices.is_empty() {
+        return from.max(before.next);
+    }
+    page.next(from)
+}
+
+/// How far behind the tail a reader is that got `page` and goes on at `next`, in milliseconds.
 ///
 /// 0 means that nothing is left to read, and only that.
 #[must_use]
-pub fn millis_behind(page: &Page, from: Position, span: Span, now: Millis) -> u64 {
+pub fn millis_behind(page: &Page, next: Position, span: Span, now: Millis) -> u64 {
     // Counted in records, since a tail that moved to a new epoch has a later position without any.
-    if page.next(from).until(span.next) == 0 {
+    if next.max(span.first).until(span.next) == 0 {
         return 0;
     }
     let seen = page.slices.last().map(arrival);
@@ -65,9 +77,10 @@ mod tests {
     fn a_reader_that_has_everything_is_not_behind() {
         let page = page(Position::new(1, 0), 3, Millis(50));
         let tail = span(Position::new(1, 3));
-        assert_eq!(millis_behind(&page, Position::START, tail, Millis(99)), 0);
+        let next = page.next(Position::START);
+        assert_eq!(millis_behind(&page, next, tail, Millis(99)), 0);
         let restarted = span(Position::new(2, 3));
-        let behind = millis_behind(&page, Position::START, restarted, Millis(99));
+        let behind = millis_behind(&page, next, restarted, Millis(99));
         assert_eq!(behind, 0);
         let empty = millis_behind(&Page::default(), Position::new(1, 3), restarted, Millis(99));
         assert_eq!(empty, 0);
@@ -77,8 +90,25 @@ mod tests {
     fn a_reader_that_has_not_is_behind_even_within_a_millisecond() {
         let page = page(Position::new(1, 0), 3, Millis(50));
         let tail = span(Position::new(1, 4));
-        assert_eq!(millis_behind(&page, Position::START, tail, Millis(99)), 49);
-        assert_eq!(millis_behind(&page, Position::START, tail, Millis(50)), 1);
+        let next = page.next(Position::START);
+        assert_eq!(millis_behind(&page, next, tail, Millis(99)), 49);
+        assert_eq!(millis_behind(&page, next, tail, Millis(50)), 1);
+    }
+
+    #[test]
+    fn records_that_are_gone_keep_nobody_behind() {
+        let tail = Position::new(1, 3);
+        let empty = Span {
+            first: tail,
+            ..span(tail)
+        };
+        let behind = millis_behind(&Page::default(), Position::START, empty, Millis(99));
+        assert_eq!(behind, 0);
+        let next = goes_on(&Page::default(), Position::START, empty);
+        assert_eq!(next, tail);
+        assert_eq!(goes_on(&Page::default(), tail.plus(1), empty), tail.plus(1));
+        let page = page(Position::new(1, 0), 2, Millis(50));
+        assert_eq!(goes_on(&page, Position::START, empty), Position::new(1, 2));
     }
 
     #[test]

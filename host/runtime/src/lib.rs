@@ -29,6 +29,7 @@ mod answer;
 mod call;
 mod failure;
 mod pool;
+mod threads;
 
 mod runtime;
 mod stats;

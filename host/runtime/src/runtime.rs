@@ -21,6 +21,7 @@ use crate::{
     options::RuntimeOptions,
     pool::{Admitted, Pool, Share},
     stats::{Counters, RuntimeStats},
+    threads::Threads,
     ticker::Ticker,
 };
 
@@ -52,6 +53,7 @@ struct Shared {
     ticker: Ticker,
     bound: ArcSwap<Bound>,
     pool: Pool,
+    threads: Threads,
     compiling: Mutex<()>,
     counters: Counters,
 }
@@ -85,6 +87,7 @@ impl Runtime {
             ticker: Ticker::start(engine.clone())?,
             bound: ArcSwap::default(),
             pool: Pool::new(&options),
+            threads: Threads::start()?,
             compiling: Mutex::new(()),
             counters: Counters::default(),
             engine,
@@ -130,14 +133,22 @@ impl Shared {
     }
 
     async fn call(
-        &self,
+        self: Arc<Self>,
         function: Arc<Function>,
         mut call: Call,
         admitted: Result<Admitted, InvokeError>,
     ) -> Result<Invoked, InvokeError> {
         call.limits = call::clamp(call.limits, self.options.memory_bytes_max);
         let invoked = match admitted {
-            Ok(_admitted) => call::run(&function, &call, &self.ticker).await,
+            Ok(admitted) => {
+                let host = Arc::clone(&self);
+                let run = async move {
+                    // Given back when the instance is gone, not when the caller is.
+                    let _admitted = admitted;
+                    call::run(&function, &call, &host.ticker).await
+                };
+                self.threads.run(run).await
+            }
             Err(error) => Err(error),
         };
         self.counters.count(&invoked);

@@ -86,11 +86,12 @@ impl Shared {
                 None => Arc::clone(&self).build(&hash, component).await?,
             }
         };
-        self.smoke(&function).await?;
+        let world = function.world().to_owned();
+        self.smoke(function).await?;
         Ok(ModuleInfo {
             hash,
             size,
-            world: function.world().to_owned(),
+            world,
             imports,
         })
     }
@@ -130,11 +131,16 @@ impl Shared {
     }
 
     /// Whether an instance starts, under the limits of a call.
-    async fn smoke(&self, function: &Function) -> Result<(), ModuleError> {
-        let _admitted = self.pool.smoke().await;
+    async fn smoke(self: Arc<Self>, function: Function) -> Result<(), ModuleError> {
+        let admitted = self.pool.smoke().await;
         let mut call = blank();
         call.limits = call::clamp(call.limits, self.options.memory_bytes_max);
-        match call::smoke(function, &call, &self.ticker).await {
+        let host = Arc::clone(&self);
+        let run = async move {
+            let _admitted = admitted;
+            call::smoke(&function, &call, &host.ticker).await
+        };
+        match self.threads.run(run).await {
             Ok(Invoked { result: Ok(_), .. }) => Ok(()),
             Ok(Invoked {
                 result: Err(error), ..

@@ -1,6 +1,11 @@
 //! Every attack is stopped by its limit, by name, and nobody else notices.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use millstream_core::port::{GuestError, Invoke, InvokeError, Modules};
@@ -166,7 +171,7 @@ async fn other_calls_go_on_beside_endless_ones() {
 async fn a_call_waits_its_turn_and_is_refused_when_that_takes_too_long() {
     let world = world_with(|options| {
         options.instances = 1;
-        options.admission_wait = Duration::from_millis(50);
+        options.admission_wait = Duration::from_millis(500);
     });
     let runtime = &world.runtime;
     upload(runtime, hostile(), 1).await;
@@ -184,6 +189,10 @@ async fn a_call_waits_its_turn_and_is_refused_when_that_takes_too_long() {
     assert_eq!(runtime.stats().throttled, 1);
     long.abort();
     assert!(long.await.unwrap_err().is_cancelled());
+    // It ends on a thread of its own.
+    while runtime.stats().running > 0 {
+        tokio::task::yield_now().await;
+    }
     runtime
         .call(command("pass out"))
         .await
@@ -232,6 +241,27 @@ async fn a_function_that_takes_all_it_gets_leaves_room_for_others() {
     assert_eq!(runtime.stats().running, 2);
     for call in greedy {
         call.abort();
+    }
+}
+
+/// A guest that computed held the thread of whoever called it, and with it all that ran there.
+#[tokio::test]
+async fn a_guest_that_computes_runs_though_its_caller_does_not() {
+    let world = world_with(|_| {});
+    let runtime = &world.runtime;
+    upload(runtime, hostile(), 1).await;
+    let mut endless = command("loop");
+    endless.limits.time_ms = 600_000;
+    let mut endless = runtime.call(endless);
+    // Polled once: from then on the guest needs this thread no more.
+    let waker = &mut Context::from_waker(Waker::noop());
+    assert!(endless.as_mut().poll(waker).is_pending());
+    while runtime.stats().running == 0 {
+        std::thread::yield_now();
+    }
+    drop(endless);
+    while runtime.stats().running > 0 {
+        std::thread::yield_now();
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::guest::{End, Guest, Hit};
 
-/// Keys that are asked of the log at a time: bounds what the host holds before it can count.
+/// Keys that are asked of the log at a time, however small their values can be.
 const KEYS_AT_A_TIME: usize = 64;
 
 pub(super) async fn get_many(
@@ -42,7 +42,12 @@ async fn stored<'a>(
     let distinct: Vec<&str> = distinct.into_iter().collect();
     let mut stored = BTreeMap::new();
     let mut total = 0;
-    for some in distinct.chunks(KEYS_AT_A_TIME) {
+    let mut left = &distinct[..];
+    while !left.is_empty() {
+        let left_bytes = guest.limits.call_bytes.saturating_sub(total as u64);
+        let step = step(left_bytes, guest.limits.state_bytes);
+        let (some, rest) = left.split_at(step.min(left.len()));
+        left = rest;
         let asked = some.iter().map(|key| (*key).to_owned()).collect();
         let values = match guest.state.get_many(asked).await {
             Ok(values) => values,
@@ -55,6 +60,13 @@ async fn stored<'a>(
         stored.extend(some.iter().copied().zip(values));
     }
     Ok(stored)
+}
+
+/// How many values to ask for, so that they fit into what is left even if each is as large as one
+/// call can write it; where not even one fits, one, which tells.
+fn step(left_bytes: u64, value_bytes_max: u64) -> usize {
+    let fit = left_bytes / value_bytes_max.max(1);
+    usize::try_from(fit).map_or(KEYS_AT_A_TIME, |fit| fit.clamp(1, KEYS_AT_A_TIME))
 }
 
 fn too_much(guest: &mut Guest, total: usize) -> wasmtime::Error {
@@ -75,4 +87,19 @@ pub(super) fn set_many(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 64 values of 2 MiB were held before their sum was compared with 16 MiB.
+    #[test]
+    fn what_is_asked_for_fits_or_is_one_value() {
+        assert_eq!(step(16 << 20, 2 << 20), 8);
+        assert_eq!(step(1 << 20, 2 << 20), 1);
+        assert_eq!(step(0, 2 << 20), 1);
+        assert_eq!(step(16 << 20, 100), KEYS_AT_A_TIME);
+        assert_eq!(step(16 << 20, 0), KEYS_AT_A_TIME);
+    }
 }

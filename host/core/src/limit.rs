@@ -28,8 +28,9 @@ pub const RETENTION_DEFAULT_HOURS: u32 = 24;
 pub const SHARDS_DEFAULT: u32 = 4;
 /// Ours: shards of one cell, over all time (20 bits of a block's row id).
 pub const SHARDS_EVER: u32 = 1 << 20;
-/// Ours: open shards of one stream that CreateStream may ask for.
-pub const SHARDS_OF_STREAM: u32 = 10_000;
+/// Ours: open shards of one stream that CreateStream may ask for. A put and a function's outputs may
+/// reach all of them, and must fit into one commit ([`COMMIT_OPERATIONS`]).
+pub const SHARDS_OF_STREAM: u32 = 500;
 
 /// Lambda: records in a batch at most.
 pub const BATCH_RECORDS_MAX: u32 = 10_000;

@@ -17,7 +17,6 @@ use crate::{
     limit,
     name::StreamName,
     port::{Append, Commit, CommitError, Put},
-    position::ShardNumber,
     put::route::route,
 };
 
@@ -116,14 +115,21 @@ impl Effects {
     /// [`Unsettled::Refused`] where an output's stream does not exist, or where it is too much.
     pub fn plan(&self, lane: &Lane, catalog: &Catalog) -> Result<Commit, Unsettled> {
         let mut commit = Commit::default();
+        // A function may give its records away one by one: they are routed together.
+        let mut streams: BTreeMap<&StreamName, Vec<&Block>> = BTreeMap::new();
         for Output { stream, block } in &self.outputs {
-            append(&mut commit, existing(catalog, stream)?, block.clone());
+            streams.entry(stream).or_default().push(block);
         }
+        let letters;
         let on_failure = lane.trigger.settings.on_failure_stream.as_ref();
-        if let (Some(discards), Some(stream)) = (&self.discards, on_failure)
-            && let Some(letters) = discards.letters(lane)
-        {
-            append(&mut commit, existing(catalog, stream)?, letters);
+        if let (Some(discards), Some(stream)) = (&self.discards, on_failure) {
+            letters = discards.letters(lane);
+            streams.entry(stream).or_default().extend(&letters);
+        }
+        for (stream, blocks) in streams {
+            if let Some(block) = joined(&blocks) {
+                append(&mut commit, existing(catalog, stream)?, block);
+            }
         }
         let (trigger, shard) = (lane.trigger.id, lane.shard.number);
         commit.puts.reserve(self.writes.len() + 1);
@@ -137,9 +143,6 @@ impl Effects {
             key: key::lane(trigger, shard),
             value: Some(self.checkpoint.encode()),
         });
-        if commit.appends.len() + commit.puts.len() > limit::COMMIT_OPERATIONS {
-            commit.appends = merged(&commit.appends);
-        }
         let operations = commit.appends.len() + commit.puts.len();
         if operations > limit::COMMIT_OPERATIONS {
             return Err(Unsettled::Refused(format!(
@@ -167,14 +170,14 @@ fn append(commit: &mut Commit, stream: &Stream, block: Block) {
         .extend(routed.map(|(shard, block)| Append { shard, block }));
 }
 
-/// One append a shard, for a function that gives its records away one by one. Costs a copy.
-fn merged(appends: &[Append]) -> Vec<Append> {
-    let mut shards: BTreeMap<ShardNumber, BlockBuilder> = BTreeMap::new();
-    for Append { shard, block } in appends {
-        let builder = shards.entry(*shard).or_default();
+/// All records, in order. One block is not copied.
+fn joined(blocks: &[&Block]) -> Option<Block> {
+    if let [only] = blocks {
+        return Some((*only).clone());
+    }
+    let mut builder = BlockBuilder::default();
+    for block in blocks {
         builder.push_block(block, 0..block.len());
     }
-    let append =
-        |(shard, builder): (_, BlockBuilder)| builder.finish().map(|block| Append { shard, block });
-    shards.into_iter().filter_map(append).collect()
+    builder.finish()
 }

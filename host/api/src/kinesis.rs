@@ -25,7 +25,6 @@ use axum::{
     http::{HeaderMap, Method, Response, header},
     routing::any,
 };
-use millstream_core::read::token::TokenKey;
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -33,7 +32,10 @@ use crate::{
     app::App,
     error::Fault,
     native::metrics::Route,
-    wire::{answer, target::Action},
+    wire::{
+        answer::{self, Answer},
+        target::Action,
+    },
 };
 
 /// Bytes of a body that carries records: the API's limit of records in base64, keys and JSON.
@@ -46,7 +48,7 @@ const BODY_BYTES: usize = 2 << 20;
 struct Kinesis {
     app: App,
     admission: Arc<Admission>,
-    token_key: OnceCell<TokenKey>,
+    token_key: OnceCell<tokens::Kept>,
     counters: Vec<Arc<Route>>,
     unknown: Arc<Route>,
 }
@@ -102,7 +104,7 @@ impl Kinesis {
         &self,
         target: Result<Option<Action>, Fault>,
         body: Body,
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<Answer, Fault> {
         let limit = match target {
             Ok(Some(Action::PutRecord | Action::PutRecords)) => RECORDS_BODY_BYTES,
             _ => BODY_BYTES,
@@ -113,19 +115,20 @@ impl Kinesis {
         self.act(action, &body.bytes).await
     }
 
-    async fn act(&self, action: Action, body: &[u8]) -> Result<Vec<u8>, Fault> {
-        match action {
+    async fn act(&self, action: Action, body: &[u8]) -> Result<Answer, Fault> {
+        let bytes = match action {
             Action::CreateStream => create_stream::answer(self, body).await,
             Action::DeleteStream => delete_stream::answer(self, body).await,
             Action::DescribeStream => describe_stream::answer(self, body),
             Action::DescribeStreamSummary => describe_stream_summary::answer(self, body),
-            Action::GetRecords => get_records::answer(self, body).await,
+            Action::GetRecords => return get_records::answer(self, body).await,
             Action::GetShardIterator => get_shard_iterator::answer(self, body).await,
             Action::ListShards => list_shards::answer(self, body).await,
             Action::ListStreams => list_streams::answer(self, body).await,
             Action::PutRecord => put_record::answer(self, body).await,
             Action::PutRecords => put_records::answer(self, body).await,
-        }
+        }?;
+        Ok(bytes.into())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Connections: accepts them, bounds them in number and time, and lets them finish at the end.
 //! Knows no route and no shape.
 
+mod origin;
 mod patience;
+mod stall;
 
 use std::{
     io,
@@ -13,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, response::IntoResponse as _};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -30,8 +32,13 @@ use tokio::{
 };
 use tower::Service as _;
 
-use self::patience::Patient;
-use crate::{admit::Admission, app::App, kinesis, native};
+use self::{patience::Patient, stall::Stalling};
+use crate::{
+    admit::Admission,
+    app::App,
+    kinesis,
+    native::{self, error::NativeError},
+};
 
 /// Connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
@@ -146,11 +153,21 @@ async fn converse(
 ) {
     let spoke = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&spoke);
+    let reached = stream.local_addr().ok();
+    let reached = reached.map(|address| address.ip().to_canonical());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         seen.store(true, Relaxed);
-        router.clone().call(request.map(Patient::new))
+        let is_foreign = origin::is_foreign(request.headers(), reached);
+        let mut router = router.clone();
+        async move {
+            if is_foreign {
+                return Ok(NativeError::CrossSite.into_response());
+            }
+            router.call(request.map(Patient::new)).await
+        }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let stream = TokioIo::new(Stalling::new(stream));
+    let connection = builder.serve_connection(stream, service);
     let mut connection = pin!(watcher.watch(connection));
     // hyper's own deadline begins only once it knows which version of HTTP is spoken.
     let ended = match timeout(HEADERS, &mut connection).await {

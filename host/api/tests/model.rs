@@ -350,10 +350,15 @@ impl Log for Model {
     fn trim(&self, shard: ShardNumber, before: Millis) -> Later<'static, Result<u64, CommitError>> {
         let mut state = self.state.lock().unwrap();
         let slices = state.shards.entry(shard).or_default();
-        let kept = slices.iter().filter(|slice| slice.arrival >= before);
-        let kept: Vec<_> = kept.cloned().collect();
+        let mut kept = slices.clone();
+        kept.retain(|slice| slice.arrival >= before);
         let count = |slices: &[Slice]| slices.iter().map(Slice::count).sum::<usize>();
         let gone = count(slices) - count(&kept);
+        if let (true, Some(mut last)) = (kept.is_empty(), slices.pop()) {
+            // Without records, but it knows where the next one stands.
+            last.range.start = last.range.end;
+            kept.push(last);
+        }
         *slices = kept;
         ready(Ok(gone as u64))
     }

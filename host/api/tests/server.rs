@@ -177,6 +177,29 @@ async fn a_body_that_ends_early_puts_nothing() {
 }
 
 #[tokio::test]
+async fn a_web_page_of_another_site_cannot_put() {
+    let model = Model::with_stream("s", 1).await;
+    let server = Server::start(&model).await;
+    for (header, status) in [
+        ("origin: https://example.com", 403),
+        ("sec-fetch-site: cross-site", 403),
+        ("origin: http://localhost:3000", 200),
+    ] {
+        let mut stream = server.connect().await;
+        let request = format!(
+            "POST /v1/streams/s/records HTTP/1.1\r\nhost: localhost\r\n{header}\r\n\
+             content-type: text/plain\r\ncontent-length: 1\r\n\r\na"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_until(&mut stream, "}").await;
+        let line = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&line), "{header}: {answer}");
+        assert_eq!(answer.contains("\"forbidden\""), status == 403, "{answer}");
+    }
+    assert_eq!(model.records("s")[0].len(), 1);
+}
+
+#[tokio::test]
 async fn http_2_is_spoken_without_tls() {
     let server = Server::start(&Model::new()).await;
     let mut stream = server.connect().await;

@@ -15,11 +15,12 @@ use millstream_core::{
 };
 use serde::Deserialize;
 
-use self::render::{Tail, render};
+use self::render::{Tail, render, size};
 use super::Kinesis;
 use crate::{
     error::Fault,
     wire::{
+        answer::Answer,
         decode::decode,
         schema::{self, Member},
     },
@@ -42,7 +43,7 @@ struct Input {
     dry_run: Option<bool>,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Answer, Fault> {
     let input: Input = decode(body, INPUT)?;
     let now = (kinesis.app.now)();
     let key = kinesis.token_key().await?;
@@ -79,7 +80,9 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
         next: next.as_deref(),
         millis_behind: millis_behind(&page, position, span, now),
     };
-    Ok(render(shard, &page, &tail))
+    let share = kinesis.admission.room(size(&page)).await?;
+    let bytes = render(shard, &page, &tail);
+    Ok(Answer { bytes, share })
 }
 
 impl Kinesis {

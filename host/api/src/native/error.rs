@@ -30,6 +30,9 @@ pub enum NativeError {
     /// A setting that cannot be so.
     #[error("{0}")]
     Setting(String),
+    /// A web page of another site is behind it.
+    #[error("requests of web pages from other sites are refused")]
+    CrossSite,
     /// No route has this path.
     #[error("there is no route `{0}`")]
     NoRoute(String),
@@ -122,6 +125,7 @@ impl NativeError {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Name(_) => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::Setting(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
+            Self::CrossSite => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NoRoute(_) => (StatusCode::NOT_FOUND, "no_such_route"),
             Self::Method(..) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),

@@ -2,7 +2,7 @@
 
 use millstream_core::{
     catalog::Catalog,
-    port::{Control as _, Log as _, ReadError},
+    port::{CommitError, Control as _, Log as _, ReadError},
     position::Position,
 };
 use serde_json::{Value, json};
@@ -253,4 +253,25 @@ async fn a_shard_whose_records_are_gone_has_nothing_left_to_read() {
     });
     let page = get(&model, &page["NextShardIterator"], None).await;
     assert!(page.get("NextShardIterator").is_none(), "the end is known");
+}
+
+#[tokio::test]
+async fn iterators_outlive_a_restart_though_their_key_was_stored_late() {
+    let model = Model::with_stream("s", 1).await;
+    let router = model.router();
+    let made = async || {
+        let body = json!({"StreamName": "s", "ShardId": "0", "ShardIteratorType": "LATEST"});
+        let request = super::client::request("GetShardIterator", body.to_string());
+        let response = tower::ServiceExt::oneshot(router.clone(), request).await;
+        let body = http_body_util::BodyExt::collect(response.unwrap().into_body()).await;
+        let made: Value = serde_json::from_slice(&body.unwrap().to_bytes()).unwrap();
+        made["ShardIterator"].clone()
+    };
+    model.fail_commits(CommitError::Busy);
+    let early = made().await;
+    model.fail_commits(None);
+    set_clock(6_000);
+    made().await;
+    // A call of the client begins with a router of its own, as a host that was restarted.
+    get(&model, &early, None).await;
 }

@@ -19,10 +19,14 @@ pub(super) struct Tail<'a> {
     pub(super) millis_behind: u64,
 }
 
-pub(super) fn render(shard: &Shard, page: &Page, tail: &Tail<'_>) -> Vec<u8> {
+/// How many bytes an answer with `page` has, about.
+pub(super) fn size(page: &Page) -> usize {
     let bytes: usize = page.slices.iter().map(Slice::payload).sum();
-    let capacity = bytes / 3 * 4 + page.count() * RECORD_OVERHEAD + TAIL_BYTES;
-    let mut out = Vec::with_capacity(capacity);
+    bytes / 3 * 4 + page.count() * RECORD_OVERHEAD + TAIL_BYTES
+}
+
+pub(super) fn render(shard: &Shard, page: &Page, tail: &Tail<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(size(page));
     out.extend_from_slice(br#"{"Records":["#);
     for slice in &page.slices {
         write_slice(&mut out, shard, slice);

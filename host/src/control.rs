@@ -47,6 +47,13 @@ impl Plane {
         }))
     }
 
+    /// Tells the workers what there is, in turn: never an older catalog after a newer one.
+    pub(crate) async fn reconcile(&self) {
+        let inner = &self.0;
+        let _turn = inner.turn.lock().await;
+        inner.workers.reconcile(inner.catalog.load_full()).await;
+    }
+
     /// Makes `function`@`version` callable, unless a newer upload or a delete came first.
     /// Triggers that waited for it try again at once.
     pub(crate) async fn bind_current(

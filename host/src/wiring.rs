@@ -9,7 +9,7 @@ use millstream_api::{
 };
 use millstream_core::{
     catalog::{Catalog, UnreadableCatalogError, key},
-    port::{Control, Invoke, Modules, ReadError},
+    port::{Invoke, Modules, ReadError},
 };
 use millstream_log::OpenError;
 use millstream_runtime::{Runtime, RuntimeError, RuntimeOptions};
@@ -121,7 +121,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     let server = tokio::spawn(server::serve(listener, app, shutdown));
 
     let uncompiled = functions::bind_all(&plane, &modules).await;
-    workers.reconcile(plane.catalog()).await;
+    plane.reconcile().await;
     let mut background = JoinSet::new();
     background.spawn(functions::compile_all(
         plane.clone(),

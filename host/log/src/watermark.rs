@@ -79,10 +79,13 @@ impl Writer {
 
     /// Makes `mark` durable, which must not fall.
     pub(crate) fn write(&mut self, mark: Watermark) -> io::Result<()> {
-        self.slot = 1 - self.slot;
-        self.file.seek(SeekFrom::Start(self.slot * SLOT as u64))?;
+        let slot = 1 - self.slot;
+        self.file.seek(SeekFrom::Start(slot * SLOT as u64))?;
         self.file.write_all(mark.line().as_bytes())?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        // Only now: what failed is written over, never the mark that still holds.
+        self.slot = slot;
+        Ok(())
     }
 }
 
@@ -110,6 +113,20 @@ mod tests {
             Some(mark(4)),
             "starting anew may go back"
         );
+    }
+
+    #[test]
+    fn a_failed_write_is_written_over_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path(), mark(1)).unwrap();
+        let path = dir.path().join(NAME);
+        let writable = std::mem::replace(&mut writer.file, File::open(&path).unwrap());
+        writer.write(mark(2)).unwrap_err();
+        writer.file = writable;
+        writer.write(mark(3)).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(Watermark::parse(&bytes[..SLOT]), Some(mark(1)));
+        assert_eq!(read(dir.path()).unwrap(), Some(mark(3)));
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn a_number_of_shards_that_cannot_be_is_refused() {
         let body = json!({ "shards": shards }).to_string();
         let refused = put(&world.router, "/v1/streams/s", body).await;
         let message = refused.expect_error(400, "invalid_setting");
-        assert!(message.contains("1 to 10000"), "{message}");
+        assert!(message.contains("1 to 500"), "{message}");
     }
     for (body, place) in [
         (r#"{"shards": "4"}"#, "`shards`"),

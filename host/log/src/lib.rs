@@ -29,6 +29,7 @@ mod tail;
 
 mod key_value;
 mod reader;
+mod recent;
 
 mod backup;
 mod check;

@@ -29,7 +29,8 @@ use crate::{
     open::{self, DATABASE, Opened},
     options::Options,
     queue::{self, Job, Queue},
-    reader::{self, Readers},
+    reader::{self, Readers, Wanted},
+    recent::Recent,
     reserve::Reserve,
     shard::Shards,
     stats::{Counters, Stats},
@@ -46,6 +47,7 @@ pub struct SqliteLog {
     dir: PathBuf,
     shared: Arc<Shared>,
     readers: Readers,
+    recent: Arc<Recent>,
     running: Mutex<Option<Running>>,
 }
 
@@ -123,6 +125,7 @@ impl SqliteLog {
             dir: options.dir,
             shared,
             readers,
+            recent: Arc::default(),
             running,
         })
     }
@@ -251,8 +254,14 @@ impl Log for SqliteLog {
             }
             (ordinal, state.next)
         };
+        let recent = self.recent.clone();
+        let wanted = Wanted {
+            shard: shard.number,
+            ordinals: ordinal..next,
+            limits,
+        };
         self.readers
-            .run(move |connection| reader::read(connection, shard.number, ordinal, next, limits))
+            .run(move |connection| reader::read(connection, &recent, wanted))
     }
 
     fn locate(

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
@@ -16,7 +17,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 use crate::{
-    row::{self, COLUMNS, Stored, corrupt},
+    recent::Recent,
+    row::{self, COLUMNS_IF_SMALL, Large, Stored, corrupt},
     tail::Filler,
 };
 
@@ -105,64 +107,95 @@ pub(crate) fn unavailable(error: rusqlite::Error) -> ReadError {
     ReadError::Unavailable(error.to_string())
 }
 
-/// Records of `shard` from `ordinal` on, of those before `next`.
+/// What a reader asks for: records of `shard` with ordinals in `ordinals`, from the first on.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) shard: ShardNumber,
+    pub(crate) ordinals: Range<u64>,
+    pub(crate) limits: ReadLimits,
+}
+
+/// The records that are wanted, as many as fit; from `recent` as far as that goes.
 ///
 /// What was trimmed in between is skipped; any other gap is damage. Damage ends a page; it is an
 /// error where the page would be empty.
 pub(crate) fn read(
     connection: &Connection,
-    shard: ShardNumber,
-    ordinal: u64,
-    next: u64,
-    limits: ReadLimits,
+    recent: &Recent,
+    wanted: Wanted,
 ) -> Result<Page, ReadError> {
-    let mut filler = Filler::new(limits);
-    match fill(connection, shard, ordinal..next, &mut filler) {
-        Ok(()) => Ok(filler.finish()),
-        Err(error) => {
-            let page = filler.finish();
-            if page.slices.is_empty() {
-                Err(error)
-            } else {
-                Ok(page)
-            }
+    let Wanted {
+        shard,
+        mut ordinals,
+        limits,
+    } = wanted;
+    let (mut filler, mut expected) = (Filler::new(limits), None);
+    while let Some(placed) = recent.get(shard, ordinals.start) {
+        let room = filler.add(&placed, ordinals.start);
+        ordinals.start = placed.end();
+        expected = Some(ordinals.start);
+        if !room || ordinals.is_empty() {
+            return Ok(filler.finish());
         }
+    }
+    let mut large = Large::new(connection, recent);
+    let mut rows = Rows {
+        shard,
+        ordinals,
+        expected,
+    };
+    let filled = rows.fill(connection, &mut large, &mut filler);
+    let page = filler.finish();
+    match filled {
+        Err(error) if page.slices.is_empty() => Err(error),
+        _ => Ok(page),
     }
 }
 
-fn fill(
-    connection: &Connection,
+/// The blocks that are to be found in the database.
+struct Rows {
     shard: ShardNumber,
-    wanted: std::ops::Range<u64>,
-    filler: &mut Filler,
-) -> Result<(), ReadError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM block WHERE id >= coalesce((SELECT id FROM block \
-         WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1), ?2) AND id < ?3 ORDER BY id"
-    );
-    let damaged = |error: rusqlite::Error| damage(&error, row::id(shard, wanted.start));
-    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
-    let ids = (
-        row::ids(shard).0,
-        row::id(shard, wanted.start),
-        row::id(shard, wanted.end),
-    );
-    let mut rows = statement.query(ids).map_err(damaged)?;
-    let mut expected = None;
-    while let Some(row) = rows.next().map_err(damaged)? {
-        let Stored { id, placed, .. } = Stored::read(row).map_err(damaged)??;
-        let end = placed.end();
-        if expected
-            .replace(end)
-            .is_some_and(|expected| expected != row::ordinal(id))
-        {
-            return Err(corrupt(id, "the block before it is missing"));
+    ordinals: Range<u64>,
+    /// Where the next block has to begin; unknown before the first.
+    expected: Option<u64>,
+}
+
+impl Rows {
+    fn fill(
+        &mut self,
+        connection: &Connection,
+        large: &mut Large<'_>,
+        filler: &mut Filler,
+    ) -> Result<(), ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS_IF_SMALL} FROM block WHERE id >= coalesce((SELECT id FROM block \
+             WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1), ?2) AND id < ?3 ORDER BY id"
+        );
+        let Range { start, end } = self.ordinals;
+        let damaged = |error: rusqlite::Error| damage(&error, row::id(self.shard, start));
+        let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+        let ids = (
+            row::ids(self.shard).0,
+            row::id(self.shard, start),
+            row::id(self.shard, end),
+        );
+        let mut rows = statement.query(ids).map_err(damaged)?;
+        while let Some(row) = rows.next().map_err(damaged)? {
+            let Stored { id, placed, .. } = Stored::read_with(row, large).map_err(damaged)??;
+            let end = placed.end();
+            if self
+                .expected
+                .replace(end)
+                .is_some_and(|expected| expected != row::ordinal(id))
+            {
+                return Err(corrupt(id, "the block before it is missing"));
+            }
+            if end > start && !filler.add(&placed, start) {
+                break;
+            }
         }
-        if end > wanted.start && !filler.add(&placed, wanted.start) {
-            break;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// SQLite's own finding of damage, where it is one.

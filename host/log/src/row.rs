@@ -8,10 +8,15 @@ use millstream_core::{
     position::{ORDINAL_BITS, ORDINAL_MAX, Position, ShardNumber},
     time::Millis,
 };
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, MAIN_DB, Row, blob::Blob, types::ValueRef};
+
+use crate::recent::Recent;
 
 /// The columns of a block, in the order that [`Stored::read`] expects.
 pub(crate) const COLUMNS: &str = "id, epoch, count, arrival_ms, commit_number, crc, columns";
+/// The same but for columns that [`Large`] is to read.
+pub(crate) const COLUMNS_IF_SMALL: &str = "id, epoch, count, arrival_ms, commit_number, crc, \
+    CASE WHEN length(columns) < 32768 THEN columns END";
 
 const INSERT: &str = "INSERT INTO block \
     (id, epoch, count, arrival_ms, commit_number, crc, columns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -95,6 +100,41 @@ struct Header {
 }
 
 impl Header {
+    /// The header of a row of [`COLUMNS`], and the checksum.
+    fn read(row: &Row<'_>) -> rusqlite::Result<(Self, u64)> {
+        let word = |i: usize| row.get::<_, i64>(i).map(i64::cast_unsigned);
+        let header = Self {
+            id: row.get(0)?,
+            epoch: word(1)?,
+            count: word(2)?,
+            arrival: word(3)?,
+            commit: word(4)?,
+        };
+        Ok((header, word(5)?))
+    }
+
+    /// The row as it was written, where the checksum says so.
+    fn verify(&self, crc: u64, columns: Bytes) -> Result<Stored, ReadError> {
+        let id = self.id;
+        if u64::from(self.crc(&columns)) != crc {
+            return Err(corrupt(id, "the checksum does not match"));
+        }
+        let block = Block::decode(columns).map_err(|error| corrupt(id, &error.to_string()))?;
+        if u64::from(block.len()) != self.count {
+            return Err(corrupt(id, "the count does not match"));
+        }
+        Ok(Stored {
+            id,
+            commit: self.commit,
+            placed: Placed {
+                // The checksum holds, so epoch and ordinal are as they were when they fit a position.
+                base: Position::new(self.epoch, ordinal(id)),
+                arrival: Millis(self.arrival),
+                block,
+            },
+        })
+    }
+
     fn crc(&self, columns: &[u8]) -> u32 {
         let mut crc = crc32fast::Hasher::new();
         crc.update(columns);
@@ -123,39 +163,64 @@ pub(crate) struct Stored {
 impl Stored {
     /// Takes a row of [`COLUMNS`]; what was not written by [`Placed::insert`] is not taken.
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Result<Self, ReadError>> {
-        let id: i64 = row.get(0)?;
-        let word = |i: usize| row.get::<_, i64>(i).map(i64::cast_unsigned);
-        let header = Header {
-            id,
-            epoch: word(1)?,
-            count: word(2)?,
-            arrival: word(3)?,
-            commit: word(4)?,
-        };
-        let crc = word(5)?;
-        let Ok(columns) = row.get_ref(6)?.as_blob() else {
-            return Ok(Err(corrupt(id, "the columns are no blob")));
-        };
-        if u64::from(header.crc(columns)) != crc {
-            return Ok(Err(corrupt(id, "the checksum does not match")));
+        let (header, crc) = Header::read(row)?;
+        Ok(match row.get_ref(6)?.as_blob() {
+            Ok(columns) => header.verify(crc, Bytes::copy_from_slice(columns)),
+            Err(_) => Err(corrupt(header.id, "the columns are no blob")),
+        })
+    }
+
+    /// Takes a row of [`COLUMNS_IF_SMALL`]; columns that are not in it come from `large`.
+    pub(crate) fn read_with(
+        row: &Row<'_>,
+        large: &mut Large<'_>,
+    ) -> rusqlite::Result<Result<Self, ReadError>> {
+        if row.get_ref(6)? != ValueRef::Null {
+            return Self::read(row);
         }
-        // The checksum holds, so epoch and ordinal are as they were when they fit a position.
-        let base = Position::new(header.epoch, ordinal(id));
-        let block = match Block::decode(Bytes::copy_from_slice(columns)) {
-            Ok(block) if u64::from(block.len()) == header.count => block,
-            Ok(_) => return Ok(Err(corrupt(id, "the count does not match"))),
-            Err(error) => return Ok(Err(corrupt(id, &error.to_string()))),
+        let (header, crc) = Header::read(row)?;
+        let stored = header.verify(crc, large.columns(header.id)?);
+        if let Ok(stored) = &stored {
+            large.recent.keep(shard(stored.id), &stored.placed);
+        }
+        Ok(stored)
+    }
+}
+
+/// Reads the columns of large blocks straight from the file to where they stay: as the value of a
+/// row they would be copied once more.
+pub(crate) struct Large<'a> {
+    connection: &'a Connection,
+    recent: &'a Recent,
+    blob: Option<Blob<'a>>,
+}
+
+impl<'a> Large<'a> {
+    /// Holds a snapshot from the first block on that it reads.
+    pub(crate) fn new(connection: &'a Connection, recent: &'a Recent) -> Self {
+        Self {
+            connection,
+            recent,
+            blob: None,
+        }
+    }
+
+    fn columns(&mut self, id: i64) -> rusqlite::Result<Bytes> {
+        let blob = match &mut self.blob {
+            Some(blob) => {
+                blob.reopen(id)?;
+                blob
+            }
+            blob => {
+                let opened = self
+                    .connection
+                    .blob_open(MAIN_DB, "block", "columns", id, true)?;
+                blob.insert(opened)
+            }
         };
-        let arrival = Millis(header.arrival);
-        Ok(Ok(Self {
-            id,
-            commit: header.commit,
-            placed: Placed {
-                base,
-                arrival,
-                block,
-            },
-        }))
+        let mut columns = self.recent.memory(blob.len());
+        blob.read_at_exact(&mut columns, 0)?;
+        Ok(columns.freeze())
     }
 }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use millstream_core::{
-    port::{Log as _, ReadLimits},
+    port::{Log as _, ReadError, ReadLimits},
     position::{Position, ShardNumber},
     time::Millis,
 };
 use millstream_log::{Options, SqliteLog};
+use rusqlite::Connection;
 use tokio::time::timeout;
 
 use crate::world::{ALL, World, read_from, records};
@@ -74,6 +75,68 @@ async fn a_small_tail_keeps_the_newest_and_the_disk_has_the_rest() {
         let found = read_from(&log, 1, *from, ALL).await.unwrap();
         assert_eq!(found[0], (*from, i.to_string()));
         assert_eq!(found.len(), positions.len() - i);
+    }
+}
+
+/// Records of which a few make a block that is read apart from its row.
+fn large(block: usize) -> Vec<String> {
+    let record = |i| format!("{block} {i} {}", "x".repeat(7_000 + 1_000 * block));
+    (0..9).map(record).collect()
+}
+
+#[tokio::test]
+async fn large_blocks_among_small_ones_read_as_they_were_written() {
+    let world = World::new();
+    let log = world.open_cold();
+    let mut written = Vec::new();
+    for i in 0..6 {
+        for block in [large(i), vec![format!("small {i}")]] {
+            let _ = log.commit(records(1, &block)).await.unwrap();
+            written.extend(block);
+        }
+    }
+    for size in [1, 2, 7, 9, 10, 13, usize::MAX] {
+        let limits = ReadLimits {
+            records: size,
+            bytes: usize::MAX,
+        };
+        // Once from the disk, then partly from what was read before.
+        for _ in 0..2 {
+            let found = read_from(&log, 1, Position::START, limits).await.unwrap();
+            let found: Vec<String> = found.into_iter().map(|(_, data)| data).collect();
+            assert!(found == written, "{size} records a page");
+        }
+    }
+}
+
+#[tokio::test]
+async fn damage_in_a_large_block_is_noticed_and_the_next_one_is_readable() {
+    let changes = [
+        "crc = crc + 1",
+        "epoch = epoch + 1",
+        "columns = zeroblob(length(columns))",
+        "columns = zeroblob(length(columns) + 1)",
+        "columns = x'00'",
+    ];
+    for change in changes {
+        let world = World::new();
+        let log = world.open_cold();
+        let mut firsts = Vec::new();
+        for i in 0..3 {
+            let appended = log.commit(records(1, &large(i))).await.unwrap();
+            firsts.push(appended[0].first);
+        }
+        log.close();
+        let database = Connection::open(world.database()).unwrap();
+        let damage = format!("UPDATE block SET {change} WHERE id & 0xffff = 9");
+        assert_eq!(database.execute(&damage, []).unwrap(), 1);
+        drop(database);
+        let log = world.open_cold();
+        let read = |from| log.read(ShardNumber(1), from, ALL);
+        assert_eq!(read(firsts[0]).await.unwrap().count(), 9, "{change}");
+        let error = read(firsts[1]).await.unwrap_err();
+        assert!(matches!(error, ReadError::Corrupt { .. }), "{change}");
+        assert_eq!(read(firsts[2]).await.unwrap().count(), 9, "{change}");
     }
 }
 

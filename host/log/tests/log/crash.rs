@@ -42,8 +42,10 @@ async fn child() {
             && let Some(oldest) = waiting.pop_front()
         {
             let first = oldest.await.unwrap()[0].first;
+            // Written at once: at the process's end stdout loses its buffer, which would tear the line.
+            let line = format!("acknowledged {} {}\n", first.epoch(), first.ordinal());
             let mut out = std::io::stdout().lock();
-            writeln!(out, "acknowledged {} {}", first.epoch(), first.ordinal()).unwrap();
+            out.write_all(line.as_bytes()).unwrap();
             out.flush().unwrap();
         }
     }

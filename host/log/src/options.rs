@@ -25,7 +25,7 @@ const EXIT_CODE: i32 = 74;
 /// What a commit's answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// On the disk: `fdatasync` returned.
+    /// On the disk: `fsync` returned.
     Full,
     /// In the page cache: lost with the power. For comparison only.
     Off,

@@ -1,6 +1,6 @@
 //! The one thread that writes: everything that waits goes into one transaction and one sync.
 //!
-//! Invariant: only here is a [`Durable`] made, after COMMIT, and so `fdatasync`, has returned.
+//! Invariant: only here is a [`Durable`] made, after COMMIT, and so `fsync`, has returned.
 //! Invariant: an error that leaves open what is durable ends the process; a full disk does not.
 
 use std::{

@@ -14,7 +14,7 @@ use crate::{
     time::Millis,
 };
 
-/// A value that is true of the disk: only the log's writer makes one, after `fdatasync` returned.
+/// A value that is true of the disk: only the log's writer makes one, after the sync returned.
 ///
 /// Invariant: [`Durable::after_sync`] is called by `host/log` alone (clippy.toml bans it elsewhere).
 /// A success answer to a producer is made from this value and from nothing else.

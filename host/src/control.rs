@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use millstream_core::{
-    catalog::{Catalog, Change, Request, key},
+    catalog::{Catalog, Change, Request, Rules, key},
     name::FunctionName,
     port::{CommitError, Control, ControlError, Later, Log, ModuleError, Modules},
 };
 use millstream_worker::Workers;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::{clock, sweep};
 
@@ -26,6 +26,9 @@ struct Inner {
     modules: Arc<dyn Modules>,
     workers: Arc<Workers>,
     catalog: ArcSwap<Catalog>,
+    /// Told of each new catalog.
+    changes: watch::Sender<()>,
+    rules: Rules,
     /// Held while a change is carried out, so that each is decided on what the one before left.
     turn: Mutex<()>,
 }
@@ -37,12 +40,15 @@ impl Plane {
         modules: Arc<dyn Modules>,
         workers: Arc<Workers>,
         catalog: Catalog,
+        rules: Rules,
     ) -> Self {
         Self(Arc::new(Inner {
             log,
             modules,
             workers,
             catalog: ArcSwap::from_pointee(catalog),
+            changes: watch::Sender::new(()),
+            rules,
             turn: Mutex::new(()),
         }))
     }
@@ -80,6 +86,29 @@ impl Control for Plane {
         self.0.catalog.load_full()
     }
 
+    fn current(&self) -> Later<'static, Arc<Catalog>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let _turn = inner.turn.lock().await;
+            inner.catalog.load_full()
+        })
+    }
+
+    fn changed(&self, seen: Arc<Catalog>) -> Later<'static, Arc<Catalog>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            // Enlisted before looking, so that no change is missed.
+            let mut changes = inner.changes.subscribe();
+            loop {
+                let now = inner.catalog.load_full();
+                // An error cannot be: the sender lives as long as this.
+                if !Arc::ptr_eq(&now, &seen) || changes.changed().await.is_err() {
+                    return now;
+                }
+            }
+        })
+    }
+
     fn apply(&self, request: Request) -> Later<'static, Result<Change, ControlError>> {
         let inner = Arc::clone(&self.0);
         // In a task of its own: a client that goes away must not leave a committed change unseen.
@@ -105,7 +134,7 @@ impl Inner {
             Request::DeleteFunction { name } => Some(name.clone()),
             _ => None,
         };
-        let change = before.decide(request, clock::now())?;
+        let change = before.decide(request, clock::now(), &self.rules)?;
         if let Some(name) = &uploaded {
             self.bind(&change.catalog, name).await?;
         }
@@ -117,7 +146,7 @@ impl Inner {
             return Err(error.into());
         }
         let after = Arc::new(change.catalog.clone());
-        self.catalog.store(Arc::clone(&after));
+        self.publish(&after);
         self.workers.reconcile(Arc::clone(&after)).await;
         if let Some(name) = uploaded.or(deleted) {
             self.forget_all_but(&after, &name);
@@ -126,6 +155,11 @@ impl Inner {
             tokio::spawn(sweep::remove(Arc::clone(&self.log), change.orphans.clone()));
         }
         Ok(change)
+    }
+
+    fn publish(&self, catalog: &Arc<Catalog>) {
+        self.catalog.store(Arc::clone(catalog));
+        self.changes.send_replace(());
     }
 
     async fn bind(&self, catalog: &Catalog, name: &FunctionName) -> Result<(), ModuleError> {
@@ -153,7 +187,7 @@ impl Inner {
         match Catalog::load(entries) {
             Ok(catalog) => {
                 let catalog = Arc::new(catalog);
-                self.catalog.store(Arc::clone(&catalog));
+                self.publish(&catalog);
                 self.workers.reconcile(catalog).await;
             }
             Err(unreadable) => tracing::error!(%unreadable, "the catalog was not read again"),

@@ -1,8 +1,11 @@
-//! Removes expired records, each minute, a few blocks at a time.
+//! Removes expired records and what deleted streams left, each minute, a few blocks at a time.
 
 use std::{sync::Arc, time::Duration};
 
-use millstream_core::port::{Control, Log};
+use millstream_core::{
+    catalog::Request,
+    port::{Control, Log},
+};
 use tokio::time::MissedTickBehavior;
 
 use crate::clock;
@@ -15,6 +18,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        forget(control.as_ref()).await;
         let removed = trim(log.as_ref(), control.as_ref()).await;
         if removed > 0 {
             tracing::info!(records = removed, "removed expired records");
@@ -22,10 +26,20 @@ pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
     }
 }
 
+/// Removes the entries of streams that were deleted and do not even show as that any more.
+async fn forget(control: &dyn Control) {
+    let (catalog, now) = (control.catalog(), clock::now());
+    for stream in catalog.streams().filter(|stream| stream.is_gone(now)) {
+        let name = stream.name.clone();
+        // Somebody may have created it anew meanwhile.
+        let _refused = control.apply(Request::ForgetStream { name }).await;
+    }
+}
+
 async fn trim(log: &dyn Log, control: &dyn Control) -> u64 {
     let (catalog, now) = (control.catalog(), clock::now());
     let mut removed = 0;
-    for stream in catalog.streams() {
+    for stream in catalog.streams().filter(|stream| !stream.is_deleted()) {
         let horizon = stream.horizon(now);
         for shard in &stream.shards {
             let span = log.span(shard.number);

@@ -1,8 +1,12 @@
 //! What an operator may set, as options of `serve`; the defaults are those of the crates.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::{Args, ValueEnum};
+use millstream_core::limit;
 
 /// Settings of a host.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +34,12 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[command(flatten)]
     pub(crate) guests: GuestSettings,
+    /// Open shards of a region.
+    #[arg(long, value_name = "N", default_value_t = limit::SHARD_LIMIT_DEFAULT)]
+    pub(crate) shard_limit: u32,
+    /// How long streams show as CREATING, UPDATING and DELETING, such as 0, 200ms or 2s.
+    #[arg(long, value_name = "TIME", default_value = "100ms")]
+    pub(crate) state_change_delay: Delay,
     /// The region in ARNs.
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
     pub(crate) region: String,
@@ -104,9 +114,37 @@ impl Settings {
                 fsync: Fsync::Full,
             },
             guests: GuestSettings::default(),
+            shard_limit: limit::SHARD_LIMIT_DEFAULT,
+            state_change_delay: Delay(0),
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
         }
+    }
+}
+
+/// A time of at most an hour, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delay(pub(crate) u64);
+
+impl FromStr for Delay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = match text.find(|c: char| !c.is_ascii_digit() && c != '.') {
+            Some(at) => text.split_at(at),
+            None => (text, "s"),
+        };
+        let factor = match unit {
+            "ms" => 1.0,
+            "s" => 1_000.0,
+            _ => return Err("a time such as 0, 200ms or 2s".to_owned()),
+        };
+        let number: f64 = number.parse().map_err(|_| "not a number".to_owned())?;
+        let ms = number * factor;
+        if !(0.0..=3_600_000.0).contains(&ms) {
+            return Err("at most an hour".to_owned());
+        }
+        Ok(Self(ms as u64))
     }
 }
 
@@ -120,6 +158,16 @@ fn account(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delay_has_a_unit_or_is_in_seconds() {
+        for (text, ms) in [("0", 0), ("200ms", 200), ("2s", 2_000), ("0.5", 500)] {
+            assert_eq!(text.parse(), Ok(Delay(ms)), "{text}");
+        }
+        for bad in ["", "-1", "x", "1m", "2h", "4000s", "1.2.3s", "ms"] {
+            assert!(bad.parse::<Delay>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn an_account_has_twelve_digits() {

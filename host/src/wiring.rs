@@ -8,7 +8,7 @@ use millstream_api::{
     server,
 };
 use millstream_core::{
-    catalog::{Catalog, UnreadableCatalogError, key},
+    catalog::{Catalog, Rules, UnreadableCatalogError, key},
     port::{Invoke, Modules, ReadError},
 };
 use millstream_log::OpenError;
@@ -92,6 +92,10 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         Arc::clone(&modules),
         Arc::clone(&workers),
         catalog,
+        Rules {
+            shard_limit: settings.shard_limit,
+            change_ms: settings.state_change_delay.0,
+        },
     );
     let app = App {
         log: Arc::clone(&log),

@@ -32,9 +32,9 @@ impl fmt::Display for Named {
 pub(crate) enum Fault {
     #[error("Unable to determine service/operation name to be authorized")]
     NotARequest,
-    #[error("only application/x-amz-json-1.1 is spoken")]
+    #[error("the content type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1")]
     UnknownContent,
-    #[error("the operation is unknown, or not there yet")]
+    #[error("the operation is unknown")]
     UnknownOperation,
     #[error("the body has more than {limit} bytes")]
     BodyTooLarge { limit: usize },
@@ -55,21 +55,41 @@ pub(crate) enum Fault {
     StreamInUse { stream: Named, trigger: String },
     #[error(
         "This request would exceed the shard limit for the account {account} in {region}. \
-         Limit: {allowed}. \
-         Number of additional shards that would have resulted from this request: {asked}."
+         Current shard count for the account: {open}. Limit: {allowed}. \
+         Number of additional shards that would have resulted from this request: {more}. \
+         The limit is what the host was started with."
     )]
     ShardLimit {
         account: String,
         region: String,
-        asked: u32,
+        open: u32,
+        more: u32,
         allowed: u32,
     },
+    #[error("A stream can have up to {allowed} open shards here; {asked} were asked for.")]
+    ShardsOfStream { asked: u32, allowed: u32 },
+    #[error("Stream {stream} not ACTIVE, instead in state {status}")]
+    NotActive { stream: Named, status: &'static str },
     #[error("Either StreamName or StreamARN should be provided.")]
     NoName,
     #[error("StreamName {name} and StreamARN {arn} are not of the same stream.")]
     TwoNames { name: String, arn: String },
-    #[error("{0} is not supported yet.")]
-    NotSupported(&'static str),
+
+    /// Texts of their own, by Amazon's name for the error.
+    #[error("{0}")]
+    Argument(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    InUse(String),
+    #[error("{0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Limit(String),
+    #[error("{0}")]
+    Denied(String),
+    #[error("{0}")]
+    Throughput(String),
 
     #[error("Shard {shard} in stream {stream} does not exist")]
     NoShard { shard: String, stream: Named },
@@ -173,18 +193,23 @@ impl Fault {
             Self::BodyBroken(_) => return (StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException"),
             Self::UnknownOperation => "UnknownOperationException",
             Self::Serialization(_) => "SerializationException",
-            Self::Validation(_) => "ValidationException",
-            Self::NoStream(_) | Self::NoShard { .. } | Self::UnreadableShard { .. } => {
-                "ResourceNotFoundException"
-            }
-            Self::StreamExists(_) | Self::StreamInUse { .. } => "ResourceInUseException",
-            Self::ShardLimit { .. } => "LimitExceededException",
+            Self::Validation(_) | Self::Invalid(_) => "ValidationException",
+            Self::NoStream(_)
+            | Self::NoShard { .. }
+            | Self::UnreadableShard { .. }
+            | Self::NotFound(_) => "ResourceNotFoundException",
+            Self::StreamExists(_) | Self::StreamInUse { .. } | Self::InUse(_) | Self::NotActive { .. } => {
+                "ResourceInUseException"
+            },
+            Self::ShardLimit { .. } | Self::ShardsOfStream { .. } | Self::Limit(_) => "LimitExceededException",
             Self::ExpiredToken => "ExpiredNextTokenException",
             Self::ExpiredIterator { .. } => "ExpiredIteratorException",
             Self::DryRun => "DryRunOperationException",
+            Self::Denied(_) => "AccessDeniedException",
+            Self::Throughput(_) => "ProvisionedThroughputExceededException",
             Self::NoName
             | Self::TwoNames { .. }
-            | Self::NotSupported(_)
+            | Self::Argument(_)
             | Self::TokenAnd(_)
             | Self::NeitherTokenNorName
             | Self::InvalidToken
@@ -220,8 +245,8 @@ impl Fault {
         body.to_string().into()
     }
 
-    /// Whether the body is JSON; what is not a request of Amazon's gets XML.
-    pub(crate) fn is_json(&self) -> bool {
+    /// Whether the body is in the form of the request; what is not a request of Amazon's gets XML.
+    pub(crate) fn is_modelled(&self) -> bool {
         !matches!(self, Self::NotARequest | Self::UnknownContent)
     }
 }
@@ -229,6 +254,8 @@ impl Fault {
 fn commit_shape(error: &CommitError) -> (StatusCode, &'static str) {
     match error {
         CommitError::Full | CommitError::Busy | CommitError::Unavailable(_) => UNAVAILABLE,
+        // Its children were not found after several tries: the stream changes all the time.
+        CommitError::Closed(_) => UNAVAILABLE,
         // The stream went while records were on their way; the next request is told so.
         CommitError::Gone(_) => UNAVAILABLE,
         CommitError::TooLarge { .. } | CommitError::Ambiguous(_) => INTERNAL,

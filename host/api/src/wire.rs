@@ -1,9 +1,10 @@
-//! JSON 1.1 as Amazon's services take it: the target, the types, the constraints, the answer.
+//! JSON and CBOR 1.1 as Amazon's services take them: the target, the types, the constraints, the answer.
 
 pub(crate) mod answer;
 pub(crate) mod constraint;
 pub(crate) mod decode;
 pub(crate) mod excerpt;
+pub(crate) mod form;
 pub(crate) mod schema;
 pub(crate) mod target;
 pub(crate) mod timestamp;

@@ -20,7 +20,7 @@ use millstream_api::{
 };
 use millstream_core::{
     block::Slice,
-    catalog::{Catalog, Change, Request, Stream, Trigger, TriggerSettings},
+    catalog::{Catalog, Change, NewStream, Request, Rules, Stream, Trigger, TriggerSettings},
     name::{FunctionName, TriggerName},
     port::{
         Appended, Call, Commit, CommitError, Control, ControlError, Durable, Invoke, InvokeError,
@@ -93,7 +93,8 @@ impl Model {
 
     pub(crate) async fn create_stream(&self, name: &str, shards: u32) {
         let name = name.try_into().unwrap();
-        let request = Request::CreateStream { name, shards };
+        let settings = NewStream::of(shards);
+        let request = Request::CreateStream { name, settings };
         self.apply(request).await.unwrap();
     }
 
@@ -369,12 +370,31 @@ impl Control for Model {
         Arc::clone(&self.state.lock().unwrap().catalog)
     }
 
+    fn changed(&self, seen: Arc<Catalog>) -> Later<'static, Arc<Catalog>> {
+        let model = self.clone();
+        Box::pin(async move {
+            let mut changes = model.grown.subscribe();
+            loop {
+                let now = model.catalog();
+                if !Arc::ptr_eq(&now, &seen) {
+                    return now;
+                }
+                changes.changed().await.unwrap();
+            }
+        })
+    }
+
+    fn current(&self) -> Later<'static, Arc<Catalog>> {
+        ready(self.catalog())
+    }
+
     fn apply(&self, request: Request) -> Later<'static, Result<Change, ControlError>> {
         let model = self.clone();
         Box::pin(async move {
-            let change = model.catalog().decide(request, now())?;
+            let change = model.catalog().decide(request, now(), &Rules::default())?;
             let _durable = Log::commit(&model, change.commit.clone()).await?;
             model.state.lock().unwrap().catalog = Arc::new(change.catalog.clone());
+            model.grown.send_replace(());
             Ok(change)
         })
     }

@@ -3,9 +3,12 @@
 //! [`Catalog::decide`] is pure: it gives the next catalog and the keys to write, or the reason why not.
 //! The shell commits the keys and only then shows the new catalog.
 
+pub mod account;
 pub mod change;
+pub mod channel;
 pub mod function;
 pub mod key;
+pub mod queue;
 pub mod stream;
 pub mod trigger;
 
@@ -15,12 +18,18 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use self::{
-    change::{Change, Refused, Request},
+    account::Account,
+    change::{Change, Refused, Request, Rules, StreamChange},
+    channel::Channel,
     function::Function,
-    stream::{Shard, Stream, StreamStatus},
+    queue::Queue,
+    stream::{NewStream, Shard, Status, Stream, Transition},
     trigger::{StartingPosition, Trigger, TriggerSettings},
 };
-use crate::name::{FunctionName, StreamName, TriggerName};
+use crate::{
+    name::{ChannelName, FunctionName, QueueName, StreamName, TriggerName},
+    time::Millis,
+};
 
 /// A snapshot of everything that exists. Clones are cheap: entries are shared.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +37,9 @@ pub struct Catalog {
     pub(crate) streams: BTreeMap<StreamName, Arc<Stream>>,
     pub(crate) functions: BTreeMap<FunctionName, Arc<Function>>,
     pub(crate) triggers: BTreeMap<TriggerName, Arc<Trigger>>,
+    pub(crate) queues: BTreeMap<QueueName, Arc<Queue>>,
+    pub(crate) channels: BTreeMap<ChannelName, Arc<Channel>>,
+    pub(crate) account: Account,
     pub(crate) counters: key::Counters,
 }
 
@@ -69,6 +81,17 @@ impl Catalog {
                     let trigger = serde_json::from_slice(&value).map_err(json)?;
                     catalog.triggers.insert(name, Arc::new(trigger));
                 }
+                key::CatalogKey::Queue(name) => {
+                    let queue = serde_json::from_slice(&value).map_err(json)?;
+                    catalog.queues.insert(name, Arc::new(queue));
+                }
+                key::CatalogKey::Channel(name) => {
+                    let channel = serde_json::from_slice(&value).map_err(json)?;
+                    catalog.channels.insert(name, Arc::new(channel));
+                }
+                key::CatalogKey::Account => {
+                    catalog.account = serde_json::from_slice(&value).map_err(json)?;
+                }
                 key::CatalogKey::Counters => {
                     catalog.counters = serde_json::from_slice(&value).map_err(json)?;
                 }
@@ -83,17 +106,68 @@ impl Catalog {
         self.streams.get(name)
     }
 
+    /// The stream of that name, where it holds records: one that was deleted shows for a while.
+    #[must_use]
+    pub fn living(&self, name: &str) -> Option<&Arc<Stream>> {
+        self.stream(name).filter(|stream| !stream.is_deleted())
+    }
+
     /// All streams, by name.
     pub fn streams(&self) -> impl DoubleEndedIterator<Item = &Arc<Stream>> {
         self.streams.values()
     }
 
-    /// Streams whose names come after `name`.
-    pub fn streams_after(&self, name: &str) -> impl Iterator<Item = &Arc<Stream>> {
-        use std::ops::Bound;
+    /// The streams of a region by name, without those that are gone at `now`; none is the host's own.
+    pub fn streams_of<'a>(
+        &'a self,
+        region: Option<&'a str>,
+        now: Millis,
+    ) -> impl Iterator<Item = &'a Arc<Stream>> {
         self.streams
-            .range::<str, _>((Bound::Excluded(name), Bound::Unbounded))
-            .map(|(_, s)| s)
+            .values()
+            .filter(move |stream| stream.name.region() == region && !stream.is_gone(now))
+    }
+
+    /// The queue of that name.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<&Arc<Queue>> {
+        self.queues.get(name)
+    }
+
+    /// All queues, by name.
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        self.queues.values()
+    }
+
+    /// The queues that deliver the records of `stream`.
+    pub fn queues_of<'a>(&'a self, stream: &'a StreamName) -> impl Iterator<Item = &'a Arc<Queue>> {
+        self.queues().filter(move |queue| queue.stream == *stream)
+    }
+
+    /// The channel of that name.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> Option<&Arc<Channel>> {
+        self.channels.get(name)
+    }
+
+    /// All channels, by name.
+    pub fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.channels.values()
+    }
+
+    /// The channels that deliver the records of `stream`.
+    pub fn channels_of<'a>(
+        &'a self,
+        stream: &'a StreamName,
+    ) -> impl Iterator<Item = &'a Arc<Channel>> {
+        self.channels()
+            .filter(move |channel| channel.stream == *stream)
+    }
+
+    /// The settings of the account.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// The function of that name.

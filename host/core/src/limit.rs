@@ -14,6 +14,10 @@ pub const PUT_RECORDS_COUNT: usize = 500;
 pub const PUT_RECORDS_BYTES: usize = 10 * 1024 * 1024;
 /// Kinesis: bytes of one record's data and key by default.
 pub const RECORD_BYTES: usize = 1024 * 1024;
+/// Kinesis: the same, in KiB, as a stream is given it.
+pub const RECORD_KIB_DEFAULT: u32 = 1024;
+/// Kinesis: what a stream may allow its records, in KiB.
+pub const RECORD_KIB: std::ops::RangeInclusive<u32> = 1024..=10_240;
 /// Kinesis: bytes of one record's data at most, however a stream is set.
 pub const RECORD_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Kinesis: records in one GetRecords.
@@ -24,6 +28,16 @@ pub const GET_RECORDS_BYTES: usize = 10 * 1024 * 1024;
 pub const ITERATOR_LIFE_MS: u64 = 300_000;
 /// Kinesis: the retention of a new stream, in hours.
 pub const RETENTION_DEFAULT_HOURS: u32 = 24;
+/// Kinesis: what retention may be set to, in hours.
+pub const RETENTION_HOURS: std::ops::RangeInclusive<u32> = 24..=8_760;
+/// Kinesis: tags of a stream, a consumer, a channel or a queue.
+pub const TAGS: usize = 50;
+/// Kinesis: registered consumers and queues of a stream.
+pub const CONSUMERS: usize = 20;
+/// Kinesis: the same of an on-demand stream whose account has committed to a throughput.
+pub const CONSUMERS_COMMITTED: usize = 50;
+/// Kinesis: open shards of an account in a region, where it has no other limit.
+pub const SHARD_LIMIT_DEFAULT: u32 = 20_000;
 /// Kinesis: shards of a stream that is created without a count.
 pub const SHARDS_DEFAULT: u32 = 4;
 /// Ours: shards of one cell, over all time (20 bits of a block's row id).

@@ -40,7 +40,48 @@ pub enum InvalidNameError {
     },
 }
 
-fn check(kind: &'static str, text: &str, limit: usize, dots: bool) -> Result<(), InvalidNameError> {
+/// What stands between a region and a name.
+const REGION_END: char = ':';
+
+/// Whether `text` is a region such as `us-east-1` or `us-gov-west-1`.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let last = parts.next_back();
+    text.len() <= 32
+        && last.is_some_and(digits)
+        && parts.clone().count() >= 2
+        && parts.all(letters)
+}
+
+fn stray_region(kind: &'static str, name: &str) -> InvalidNameError {
+    InvalidNameError::Character {
+        kind,
+        character: REGION_END,
+        offset: name.find(REGION_END).unwrap_or_default(),
+        allowed: "a-z, A-Z, 0-9, '_', '.', '-'",
+    }
+}
+
+/// What a name may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Letters, digits, `_` and `-`.
+    Plain,
+    /// Also dots.
+    Dotted,
+    /// Also a region in front.
+    Regional,
+}
+
+fn check(kind: &'static str, text: &str, limit: usize, form: Form) -> Result<(), InvalidNameError> {
+    let text = match text.split_once(REGION_END) {
+        Some((region, name)) if form == Form::Regional && is_region(region) => name,
+        _ => text,
+    };
+    let dots = form != Form::Plain;
     if text.is_empty() {
         return Err(InvalidNameError::Empty { kind });
     }
@@ -71,7 +112,7 @@ fn check(kind: &'static str, text: &str, limit: usize, dots: bool) -> Result<(),
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $limit:expr, dots: $dots:literal) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $limit:expr, form: $form:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -88,7 +129,7 @@ macro_rules! name {
         impl TryFrom<&str> for $name {
             type Error = InvalidNameError;
             fn try_from(text: &str) -> Result<Self, InvalidNameError> {
-                check($kind, text, $limit, $dots)?;
+                check($kind, text, $limit, Form::$form)?;
                 Ok(Self(text.into()))
             }
         }
@@ -133,17 +174,67 @@ macro_rules! name {
     };
 }
 
-name! {
+macro_rules! regional {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        name! {
+            $(#[$doc])*
+            ///
+            /// Names are unique within a region. One of another region than the host's own has the
+            /// form `REGION:NAME`, as in `eu-west-1:orders`.
+            $name, $kind, limit::STREAM_NAME_CHARS, form: Regional
+        }
+
+        impl $name {
+            /// `name` in `region`; none is the host's own.
+            ///
+            /// # Errors
+            /// When the name is not one, or the region.
+            pub fn within(region: Option<&str>, name: &str) -> Result<Self, InvalidNameError> {
+                match region {
+                    None if name.contains(REGION_END) => Err(stray_region($kind, name)),
+                    None => name.try_into(),
+                    Some(region) => format!("{region}{REGION_END}{name}").try_into(),
+                }
+            }
+
+            /// The name without the region.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                self.as_str().split_once(REGION_END).map_or(self.as_str(), |(_, name)| name)
+            }
+
+            /// The region, where it is not the host's own.
+            #[must_use]
+            pub fn region(&self) -> Option<&str> {
+                self.as_str().split_once(REGION_END).map(|(region, _)| region)
+            }
+        }
+    };
+}
+
+regional! {
     /// A stream: `[a-zA-Z0-9_.-]{1,128}`, as Kinesis has it.
-    StreamName, "stream", limit::STREAM_NAME_CHARS, dots: true
+    StreamName, "stream"
+}
+regional! {
+    /// A queue, named as streams are.
+    QueueName, "queue"
+}
+regional! {
+    /// A channel, named as streams are.
+    ChannelName, "channel"
+}
+name! {
+    /// A registered consumer of a stream: `[a-zA-Z0-9_.-]{1,128}`, as Kinesis has it.
+    ConsumerName, "consumer", limit::STREAM_NAME_CHARS, form: Dotted
 }
 name! {
     /// A function: `[a-zA-Z0-9_-]{1,64}`, as Lambda has it.
-    FunctionName, "function", limit::FUNCTION_NAME_CHARS, dots: false
+    FunctionName, "function", limit::FUNCTION_NAME_CHARS, form: Plain
 }
 name! {
     /// A trigger, which Lambda calls an event source mapping: `[a-zA-Z0-9_-]{1,64}`.
-    TriggerName, "trigger", limit::TRIGGER_NAME_CHARS, dots: false
+    TriggerName, "trigger", limit::TRIGGER_NAME_CHARS, form: Plain
 }
 
 #[cfg(test)]
@@ -155,6 +246,21 @@ mod tests {
         for good in ["a", "A.b_c-9", &"x".repeat(128)] {
             assert_eq!(StreamName::try_from(good).unwrap().as_str(), good);
         }
+    }
+
+    #[test]
+    fn a_name_may_lie_in_another_region() {
+        let there = StreamName::within(Some("eu-west-1"), "a").unwrap();
+        assert_eq!((there.region(), there.name()), (Some("eu-west-1"), "a"));
+        assert_eq!(StreamName::try_from("eu-west-1:a"), Ok(there));
+        let here = StreamName::within(None, "a").unwrap();
+        assert_eq!((here.region(), here.name()), (None, "a"));
+        assert!(StreamName::within(None, "eu-west-1:a").is_err());
+        for bad in ["eu:a", "eu-west:a", "-1:a", "EU-WEST-1:a", "eu-west-1:", "eu-west-1:a:b", ":a"] {
+            assert!(StreamName::try_from(bad).is_err(), "{bad}");
+        }
+        assert!(FunctionName::try_from("eu-west-1:a").is_err());
+        assert!(ConsumerName::try_from("eu-west-1:a").is_err());
     }
 
     #[test]

@@ -40,6 +40,8 @@ struct Draft {
     arrival: Millis,
     gone: bool,
     dropped_here: bool,
+    closed: bool,
+    closed_here: bool,
     /// The first records of this epoch in the shard.
     run: Option<Run>,
     blocks: Vec<Merge>,
@@ -119,14 +121,19 @@ impl<'a> Group<'a> {
         let Commit {
             appends,
             puts,
+            closes,
             drops,
         } = commit;
         for append in &appends {
             if append.shard.0 >= limit::SHARDS_EVER || self.draft(append.shard).gone {
                 return Err(CommitError::Gone(append.shard));
             }
+            if self.draft(append.shard).closed {
+                return Err(CommitError::Closed(append.shard));
+            }
         }
-        if let Some(never) = drops.iter().find(|shard| shard.0 >= limit::SHARDS_EVER) {
+        let mut named = closes.iter().chain(&drops);
+        if let Some(never) = named.find(|shard| shard.0 >= limit::SHARDS_EVER) {
             return Err(CommitError::Gone(*never));
         }
         let epoch = self.stamp.epoch;
@@ -140,6 +147,11 @@ impl<'a> Group<'a> {
             });
         }
         self.puts.extend(puts);
+        for shard in closes {
+            let draft = self.draft(shard);
+            draft.closed_here |= !draft.closed;
+            draft.closed = true;
+        }
         for shard in drops {
             let draft = self.draft(shard);
             draft.dropped_here |= !draft.gone;
@@ -168,6 +180,8 @@ impl<'a> Group<'a> {
                 arrival: state.arrival.max(stamp.now),
                 gone: state.dropped,
                 dropped_here: false,
+                closed: state.closed,
+                closed_here: false,
                 run: (state.runs.newest() < stamp.epoch).then_some(run),
                 blocks: Vec::new(),
                 placed: Vec::new(),
@@ -191,6 +205,10 @@ impl<'a> Group<'a> {
         let mut written = Written::default();
         for draft in drafts {
             draft.write(connection, *stamp, &mut written)?;
+            if draft.closed_here {
+                close_shard(connection, draft)?;
+                written.closes += 1;
+            }
             if draft.dropped_here {
                 drop_shard(connection, draft.shard.number)?;
                 written.drops += 1;
@@ -212,6 +230,7 @@ impl<'a> Group<'a> {
                 next,
                 arrival,
                 dropped_here,
+                closed,
                 run,
                 placed,
                 ..
@@ -228,6 +247,7 @@ impl<'a> Group<'a> {
                 }
                 shard.announce(state.span().next);
             }
+            state.closed = closed;
             if dropped_here {
                 budget.forget(state.trim(next));
                 state.dropped = true;
@@ -244,6 +264,7 @@ impl<'a> Group<'a> {
 pub(crate) struct Written {
     pub(crate) blocks: usize,
     pub(crate) puts: usize,
+    pub(crate) closes: usize,
     pub(crate) drops: usize,
     pub(crate) records: usize,
     pub(crate) bytes: usize,
@@ -256,7 +277,7 @@ impl Written {
     }
 
     pub(crate) fn is_nothing(self) -> bool {
-        self.blocks + self.puts + self.drops == 0
+        self.blocks + self.puts + self.closes + self.drops == 0
     }
 }
 
@@ -298,6 +319,21 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// What a shard's blocks tell stays theirs; the row only says that no more come.
+fn close_shard(connection: &Connection, draft: &Draft) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO shard (number, next, arrival_ms, state, closed) VALUES (?1, ?2, ?3, 0, 1) \
+             ON CONFLICT (number) DO UPDATE SET closed = 1",
+        )?
+        .execute((
+            draft.shard.number.0,
+            draft.next.cast_signed(),
+            draft.arrival.0.cast_signed(),
+        ))?;
+    Ok(())
 }
 
 fn drop_shard(connection: &Connection, shard: ShardNumber) -> rusqlite::Result<()> {
@@ -432,6 +468,32 @@ mod tests {
         let written = group.write(&connection).unwrap();
         assert_eq!((written.blocks, written.drops), (1, 1));
         assert_eq!(group.publish(&mut Budget::new(0)), [ShardNumber(1)]);
+    }
+
+    #[test]
+    fn a_closed_shard_takes_no_more_and_keeps_what_it_has() {
+        let (shards, connection) = (Shards::default(), database());
+        let mut group = Group::new(&shards, stamp(1));
+        let one = block(1, 1);
+        let put = |shard| Commit {
+            appends: vec![append(shard, &one)],
+            ..Commit::default()
+        };
+        group.plan(put(1)).unwrap();
+        let close = Commit {
+            closes: vec![ShardNumber(1)],
+            ..put(2)
+        };
+        group.plan(close).unwrap();
+        let closed = Err(CommitError::Closed(ShardNumber(1)));
+        assert_eq!(group.plan(put(1)), closed);
+        let written = group.write(&connection).unwrap();
+        assert_eq!((written.blocks, written.closes), (2, 1));
+        group.publish(&mut Budget::new(usize::MAX));
+        let mut group = Group::new(&shards, stamp(2));
+        assert_eq!(group.plan(put(1)), closed);
+        let shard = shards.get(ShardNumber(1)).unwrap();
+        assert_eq!(shard.state().span().next, Position::new(4, 1));
     }
 
     #[test]

@@ -44,6 +44,14 @@ impl Log for NullLog {
         commit: Commit,
     ) -> Later<'static, Result<Durable<Vec<Appended>>, CommitError>> {
         let arrival = now();
+        for shard in &commit.closes {
+            self.shards.get_or_new(*shard).state().closed = true;
+        }
+        let mut appends = commit.appends.iter();
+        if let Some(late) = appends.find(|append| self.shards.get_or_new(append.shard).state().closed) {
+            let closed = CommitError::Closed(late.shard);
+            return Box::pin(async { Err(closed) });
+        }
         let appended = commit.appends.iter().map(|append| {
             let shard = self.shards.get_or_new(append.shard);
             let mut state = shard.state();

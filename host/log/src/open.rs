@@ -185,7 +185,7 @@ fn shards(
     };
     let mut states: std::collections::BTreeMap<u32, State> = std::collections::BTreeMap::new();
     let mut removals = VecDeque::new();
-    let mut rests = connection.prepare("SELECT number, next, arrival_ms, state FROM shard")?;
+    let mut rests = connection.prepare("SELECT number, next, arrival_ms, state, closed FROM shard")?;
     let mut rows = rests.query([])?;
     while let Some(row) = rows.next()? {
         let (number, next, arrival): (u32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -196,6 +196,7 @@ fn shards(
             next,
             arrival,
             dropped: stage != 0,
+            closed: row.get(4)?,
             ..State::default()
         };
         states.insert(number, state);

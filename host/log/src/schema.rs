@@ -6,7 +6,10 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i64 = 0x4d69_6c6c;
 
 /// Migration n leads from version n to n + 1. Forward only; none is ever changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+];
 
 /// The version that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

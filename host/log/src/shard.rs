@@ -94,6 +94,8 @@ pub(crate) struct State {
     pub(crate) arrival: Millis,
     /// Its records are gone, or going.
     pub(crate) dropped: bool,
+    /// It takes no more records.
+    pub(crate) closed: bool,
     pub(crate) runs: Runs,
     /// The newest blocks, without a gap up to `next`.
     pub(crate) tail: VecDeque<Placed>,

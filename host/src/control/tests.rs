@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use millstream_core::{
-    catalog::{StartingPosition, TriggerSettings},
+    catalog::{NewStream, Rules, StartingPosition, TriggerSettings},
     name::StreamName,
     port::{Call, Commit, Invoke, InvokeError, Invoked, Limits, ModuleInfo, Put},
     position::ShardNumber,
@@ -84,7 +84,13 @@ impl World {
             clock::now,
             millstream_worker::Options::default(),
         );
-        let plane = Plane::new(log.clone(), notes.clone(), workers, Catalog::default());
+        let plane = Plane::new(
+            log.clone(),
+            notes.clone(),
+            workers,
+            Catalog::default(),
+            Rules::default(),
+        );
         Self {
             plane,
             log,
@@ -113,7 +119,10 @@ impl World {
     async fn stream(&self, name: &str) -> Result<Change, ControlError> {
         let name = name.try_into().unwrap();
         self.plane
-            .apply(Request::CreateStream { name, shards: 2 })
+            .apply(Request::CreateStream {
+                name,
+                settings: NewStream::of(2),
+            })
             .await
     }
 
@@ -227,7 +236,10 @@ async fn changes_that_come_at_once_happen_one_after_another() {
         .iter()
         .map(|name| {
             let name = StreamName::try_from(name.as_str()).unwrap();
-            tokio::spawn(world.plane.apply(Request::CreateStream { name, shards: 2 }))
+            tokio::spawn(world.plane.apply(Request::CreateStream {
+                name,
+                settings: NewStream::of(2),
+            }))
         })
         .collect();
     for change in changes {
@@ -246,7 +258,10 @@ async fn a_client_that_goes_away_leaves_no_change_unseen() {
     let world = World::new();
     let name = "s".try_into().unwrap();
     // Asked for, and never waited for.
-    drop(world.plane.apply(Request::CreateStream { name, shards: 1 }));
+    drop(world.plane.apply(Request::CreateStream {
+        name,
+        settings: NewStream::of(1),
+    }));
     until(|| async { world.plane.catalog().stream("s").is_some() }).await;
     let again = world.stream("s").await.unwrap_err();
     assert!(matches!(again, ControlError::Refused(_)), "{again}");

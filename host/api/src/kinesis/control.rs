@@ -1,11 +1,14 @@
 //! What a change comes to that the control plane did not carry out.
 
-use millstream_core::{catalog::Refused, port::ControlError};
+use millstream_core::{
+    catalog::{Refused, stream::tags::TagsRefused},
+    port::ControlError,
+};
 
-use super::Kinesis;
+use super::call::Call;
 use crate::error::Fault;
 
-impl Kinesis {
+impl Call<'_> {
     pub(super) fn control_fault(&self, error: ControlError) -> Fault {
         let refused = match error {
             ControlError::Refused(refused) => refused,
@@ -14,17 +17,42 @@ impl Kinesis {
             ControlError::Module(error) => return Fault::Internal(error.to_string()),
         };
         match refused {
-            Refused::StreamExists(name) => Fault::StreamExists(self.named(name.as_str())),
-            Refused::NoStream(name) => Fault::NoStream(self.named(name.as_str())),
+            Refused::StreamExists(name) => Fault::StreamExists(self.named(name.name())),
+            Refused::NoStream(name) => Fault::NoStream(self.named(name.name())),
             Refused::InUse { stream, trigger } => Fault::StreamInUse {
-                stream: self.named(stream.as_str()),
+                stream: self.named(stream.name()),
                 trigger: trigger.to_string(),
             },
-            Refused::Shards { asked, allowed } => Fault::ShardLimit {
-                account: self.app.identity.account.clone(),
-                region: self.app.identity.region.clone(),
-                asked,
+            Refused::Shards { asked, allowed } => Fault::ShardsOfStream { asked, allowed },
+            Refused::ShardLimit {
+                open,
+                more,
                 allowed,
+            } => Fault::ShardLimit {
+                account: self.caller.account.clone(),
+                region: self.caller.region.clone(),
+                open,
+                more,
+                allowed,
+            },
+            Refused::NotActive { stream, status } => Fault::NotActive {
+                stream: self.named(stream.name()),
+                status: status.name(),
+            },
+            Refused::HasConsumers(stream) => Fault::InUse(format!(
+                "Stream {} has registered consumers; deregister them first, \
+                 or set EnforceConsumerDeletion.",
+                self.named(stream.name())
+            )),
+            Refused::Read { stream, what } => Fault::InUse(format!(
+                "Stream {} has {what}; delete them first.",
+                self.named(stream.name())
+            )),
+            Refused::Tags(error) => match error {
+                TagsRefused::TooMany => Fault::Limit(error.to_string()),
+                TagsRefused::Character | TagsRefused::Reserved(_) => {
+                    Fault::Argument(error.to_string())
+                }
             },
             Refused::NoFunction(_)
             | Refused::NoTrigger(_)

@@ -1,14 +1,16 @@
-//! CreateStream. The stream is active when the answer goes out.
+//! CreateStream. The stream takes records as soon as it is ACTIVE.
 
-use millstream_core::{catalog::Request, limit};
+use millstream_core::catalog::{
+    NewStream, Request,
+    stream::{Distribution, Tags},
+};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use super::Kinesis;
+use super::{call::Call, describe_stream::ModeDetails};
 use crate::{
     error::Fault,
     wire::{
-        decode::decode,
+        answer::Answer,
         schema::{self, Kind, Member},
     },
 };
@@ -32,11 +34,22 @@ const INPUT: &[Member] = &[
     ),
     Member::new("Tags", Kind::Map),
     Member::new(
+        "WarmThroughputMiBps",
+        Kind::Integer {
+            min: 0,
+            max: i64::MAX,
+        },
+    ),
+    Member::new(
         "MaxRecordSizeInKiB",
         Kind::Integer {
             min: 1024,
             max: 10_240,
         },
+    ),
+    Member::new(
+        "RecordDistributionStrategy",
+        schema::one_of(&["AUTO", "USER_PARTITION_KEY"]),
     ),
 ];
 
@@ -45,33 +58,30 @@ const INPUT: &[Member] = &[
 struct Input {
     stream_name: String,
     shard_count: Option<u32>,
+    stream_mode_details: Option<ModeDetails>,
     #[serde(default)]
-    tags: Map<String, Value>,
+    tags: Tags,
+    #[serde(rename = "WarmThroughputMiBps")]
+    warm_mibps: Option<u32>,
     #[serde(rename = "MaxRecordSizeInKiB")]
-    max_record_size_in_kib: Option<usize>,
+    record_kib: Option<u32>,
+    record_distribution_strategy: Option<Distribution>,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let Input {
-        stream_name,
-        shard_count,
-        tags,
-        max_record_size_in_kib,
-    } = decode(body, INPUT)?;
-    // To forget them silently would be worse than to refuse them.
-    if !tags.is_empty() {
-        return Err(Fault::NotSupported("Tags"));
-    }
-    if max_record_size_in_kib.is_some_and(|size| size * 1024 != limit::RECORD_BYTES) {
-        return Err(Fault::NotSupported("MaxRecordSizeInKiB"));
-    }
-    let request = Request::CreateStream {
-        name: stream_name
-            .try_into()
-            .expect("the constraints are those of a name"),
-        shards: shard_count.unwrap_or(limit::SHARDS_DEFAULT),
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let name = call
+        .scoped(&input.stream_name)
+        .expect("the constraints are those of a name");
+    let mode = input.stream_mode_details.map(|details| details.stream_mode);
+    let settings = NewStream {
+        shards: input.shard_count,
+        mode: mode.unwrap_or_default(),
+        record_kib: input.record_kib,
+        warm_mibps: input.warm_mibps,
+        distribution: input.record_distribution_strategy.unwrap_or_default(),
+        tags: input.tags,
     };
-    let applied = kinesis.app.control.apply(request).await;
-    applied.map_err(|error| kinesis.control_fault(error))?;
-    Ok(Vec::new())
+    call.apply(Request::CreateStream { name, settings }).await?;
+    Ok(Answer::empty())
 }

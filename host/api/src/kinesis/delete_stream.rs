@@ -1,13 +1,13 @@
-//! DeleteStream. The stream is gone when the answer goes out; its records go in the background.
+//! DeleteStream. The records are gone when the answer goes out; their room is freed in the background.
 
 use millstream_core::catalog::Request;
 use serde::Deserialize;
 
-use super::Kinesis;
+use super::call::{Call, Which};
 use crate::{
     error::Fault,
     wire::{
-        decode::decode,
+        answer::Answer,
         schema::{self, Kind, Member},
     },
 };
@@ -16,26 +16,25 @@ const INPUT: &[Member] = &[
     schema::STREAM_NAME,
     Member::new("EnforceConsumerDeletion", Kind::Boolean),
     schema::STREAM_ARN,
+    schema::STREAM_ID,
 ];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
+    #[serde(flatten)]
+    which: Which,
+    #[serde(default)]
+    enforce_consumer_deletion: Option<bool>,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let Input {
-        stream_name,
-        stream_arn,
-    } = decode(body, INPUT)?;
-    let stream = kinesis.stream(stream_name.as_deref(), stream_arn.as_deref())?;
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let stream = call.stream(&input.which)?;
     let request = Request::DeleteStream {
         name: stream.name.clone(),
+        with_consumers: input.enforce_consumer_deletion == Some(true),
     };
-    let applied = kinesis.app.control.apply(request).await;
-    applied.map_err(|error| kinesis.control_fault(error))?;
-    Ok(Vec::new())
+    call.apply(request).await?;
+    Ok(Answer::empty())
 }

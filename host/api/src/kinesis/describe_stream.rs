@@ -1,16 +1,19 @@
 //! DescribeStream: a stream and a page of its shards.
 
-use millstream_core::{
-    catalog::{Stream, StreamStatus, trigger::Seconds},
-    name::StreamName,
+use std::collections::BTreeSet;
+
+use millstream_core::catalog::{
+    Status, Stream,
+    stream::{ShardMetric, StreamMode},
+    trigger::Seconds,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Kinesis, json, shard::ShardView};
+use super::{call::{Call, Which}, shard::ShardView};
 use crate::{
     error::Fault,
     wire::{
-        decode::decode,
+        answer::Answer,
         schema::{self, Member},
     },
 };
@@ -20,6 +23,7 @@ const INPUT: &[Member] = &[
     Member::new("ExclusiveStartShardId", schema::NAME),
     schema::STREAM_NAME,
     schema::STREAM_ARN,
+    schema::STREAM_ID,
 ];
 /// Kinesis: shards of one page, asked for or not.
 const PAGE: usize = 100;
@@ -27,9 +31,8 @@ const PAGE: usize = 100;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
+    #[serde(flatten)]
+    which: Which,
     limit: Option<usize>,
     exclusive_start_shard_id: Option<String>,
 }
@@ -53,60 +56,59 @@ struct Description<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Common<'a> {
-    stream_name: &'a StreamName,
+    stream_name: &'a str,
     #[serde(rename = "StreamARN")]
     stream_arn: String,
-    stream_status: StreamStatus,
+    stream_status: Status,
     stream_mode_details: ModeDetails,
     retention_period_hours: u32,
     stream_creation_timestamp: Seconds,
-    enhanced_monitoring: [Monitoring; 1],
+    enhanced_monitoring: [Monitoring<'a>; 1],
     encryption_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
 }
 
 /// How a stream's capacity is set.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ModeDetails {
-    stream_mode: &'static str,
-}
-
-impl ModeDetails {
-    /// Its shards are those that it was given.
-    pub(super) const PROVISIONED: Self = Self {
-        stream_mode: "PROVISIONED",
-    };
+    pub(super) stream_mode: StreamMode,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Monitoring {
-    shard_level_metrics: [(); 0],
+struct Monitoring<'a> {
+    shard_level_metrics: &'a BTreeSet<ShardMetric>,
 }
 
 impl<'a> Common<'a> {
-    pub(super) fn new(kinesis: &Kinesis, stream: &'a Stream) -> Self {
+    pub(super) fn new(call: &Call<'_>, stream: &'a Stream) -> Self {
+        let key_id = stream.encryption_key.as_deref();
         Self {
-            stream_name: &stream.name,
-            stream_arn: kinesis.arn(stream),
-            stream_status: stream.status,
-            stream_mode_details: ModeDetails::PROVISIONED,
+            stream_name: stream.name.name(),
+            stream_arn: call.arn(stream),
+            stream_status: stream.status(call.now()),
+            stream_mode_details: ModeDetails {
+                stream_mode: stream.mode,
+            },
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: Seconds(stream.created),
             enhanced_monitoring: [Monitoring {
-                shard_level_metrics: [],
+                shard_level_metrics: &stream.monitored,
             }],
-            encryption_type: "NONE",
+            encryption_type: if key_id.is_some() { "KMS" } else { "NONE" },
+            key_id,
         }
     }
 }
 
-pub(super) fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let input: Input = decode(body, INPUT)?;
-    let stream = kinesis.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let stream = call.stream(&input.which)?;
     let after = input.exclusive_start_shard_id.as_deref();
     let after = after
-        .map(|id| kinesis.shard_index(&stream, id))
+        .map(|id| call.shard_index(&stream, id))
         .transpose()?;
     let mut left = stream
         .shards
@@ -114,9 +116,9 @@ pub(super) fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
         .filter(|shard| after.is_none_or(|after| shard.index > after));
     let page = input.limit.unwrap_or(PAGE).min(PAGE);
     let shards = left.by_ref().take(page).map(ShardView::new).collect();
-    Ok(json(&Output {
+    Ok(call.output(&Output {
         stream_description: Description {
-            common: Common::new(kinesis, &stream),
+            common: Common::new(call, &stream),
             shards,
             has_more_shards: left.next().is_some(),
         },

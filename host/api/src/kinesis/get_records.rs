@@ -2,6 +2,8 @@
 
 mod render;
 
+use std::sync::Arc;
+
 use millstream_core::{
     catalog::{Shard, Stream},
     limit,
@@ -16,12 +18,11 @@ use millstream_core::{
 use serde::Deserialize;
 
 use self::render::{Tail, render, size};
-use super::Kinesis;
+use super::call::{Call, Which};
 use crate::{
     error::Fault,
     wire::{
-        answer::Answer,
-        decode::decode,
+        answer::{Answer, Shared},
         schema::{self, Member},
     },
 };
@@ -30,6 +31,7 @@ const INPUT: &[Member] = &[
     Member::new("ShardIterator", schema::text(1, 512)).required(),
     Member::new("Limit", schema::PAGE),
     schema::STREAM_ARN,
+    schema::STREAM_ID,
     schema::DRY_RUN,
 ];
 
@@ -38,21 +40,21 @@ const INPUT: &[Member] = &[
 struct Input {
     shard_iterator: String,
     limit: Option<usize>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
+    #[serde(flatten)]
+    which: Which,
     dry_run: Option<bool>,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Answer, Fault> {
-    let input: Input = decode(body, INPUT)?;
-    let now = (kinesis.app.now)();
-    let key = kinesis.token_key().await?;
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let now = call.now();
+    let key = call.kinesis.token_key().await?;
     let iterator = ShardIterator::open(&input.shard_iterator, key, now).map_err(|e| match e {
         IteratorError::Invalid => Fault::InvalidIterator,
         IteratorError::Expired { created } => Fault::ExpiredIterator { created, now },
     })?;
-    let stream = kinesis.stream(Some(iterator.stream.as_str()), input.stream_arn.as_deref())?;
-    let shard = kinesis.numbered_shard(&stream, &iterator)?;
+    let stream = call.iterated_stream(&iterator, &input.which)?;
+    let shard = call.numbered_shard(&stream, &iterator)?;
     if input.dry_run == Some(true) {
         return Err(Fault::DryRun);
     }
@@ -61,13 +63,13 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Answer, Fau
         bytes: limit::GET_RECORDS_BYTES,
     };
     let horizon = stream.horizon(now);
-    let before = kinesis.app.log.span(shard.number);
-    let (from, page) = kinesis
+    let before = call.kinesis.app.log.span(shard.number);
+    let (from, page) = call
         .page(shard, iterator.position, limits, horizon)
         .await?;
-    let span = kinesis.app.log.span(shard.number);
+    let span = call.kinesis.app.log.span(shard.number);
     let position = goes_on(&page, from, before);
-    let ended = shard.closed.is_some_and(|end| position.until(end) == 0);
+    let ended = shard.closed.is_some() && position.until(span.next) == 0;
     let next = (!ended).then(|| {
         let next = ShardIterator {
             position,
@@ -80,12 +82,31 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Answer, Fau
         next: next.as_deref(),
         millis_behind: millis_behind(&page, position, span, now),
     };
-    let share = kinesis.admission.room(size(&page)).await?;
+    let share = call.kinesis.admission.room(size(&page)).await?;
     let bytes = render(shard, &page, &tail);
-    Ok(Answer { bytes, share })
+    Ok(Answer::Shared(Shared { bytes, share }))
 }
 
-impl Kinesis {
+impl Call<'_> {
+    /// The stream of an iterator, which may be named again.
+    fn iterated_stream(
+        &self,
+        iterator: &ShardIterator,
+        which: &Which,
+    ) -> Result<Arc<Stream>, Fault> {
+        let name = &iterator.stream;
+        if self.said(which)?.is_some_and(|said| said != name.name()) {
+            return Err(Fault::Argument(
+                "The ShardIterator is not one of the stream that is named.".into(),
+            ));
+        }
+        let (catalog, now) = (self.catalog(), self.now());
+        let found = catalog.stream(name.as_str()).filter(|s| !s.is_gone(now));
+        found
+            .cloned()
+            .ok_or_else(|| Fault::NoStream(self.named(name.name())))
+    }
+
     fn numbered_shard<'s>(
         &self,
         stream: &'s Stream,
@@ -94,7 +115,7 @@ impl Kinesis {
         let mut shards = stream.shards.iter();
         let found = shards.find(|shard| shard.number == iterator.shard);
         // The stream was deleted and created anew since.
-        found.ok_or_else(|| Fault::NoStream(self.named(stream.name.as_str())))
+        found.ok_or_else(|| Fault::NoStream(self.named(stream.name.name())))
     }
 
     /// The records from `from` on that have not expired, and where they begin.
@@ -105,7 +126,7 @@ impl Kinesis {
         limits: ReadLimits,
         horizon: Millis,
     ) -> Result<(Position, Page), Fault> {
-        let log = &self.app.log;
+        let log = &self.kinesis.app.log;
         let page = log.read(shard.number, from, limits).await?;
         if !begins_expired(&page, horizon) {
             return Ok((from, page));

@@ -7,11 +7,11 @@ use millstream_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Kinesis, json};
+use super::call::{Call, Which};
 use crate::{
     error::Fault,
     wire::{
-        decode::decode,
+        answer::Answer,
         schema::{self, Kind, Member},
         timestamp::millis,
     },
@@ -34,15 +34,15 @@ const INPUT: &[Member] = &[
     schema::STREAM_NAME,
     Member::new("Timestamp", Kind::Timestamp),
     schema::STREAM_ARN,
+    schema::STREAM_ID,
     schema::DRY_RUN,
 ];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
+    #[serde(flatten)]
+    which: Which,
     shard_id: String,
     shard_iterator_type: IteratorType,
     starting_sequence_number: Option<String>,
@@ -66,11 +66,11 @@ struct Output {
     shard_iterator: String,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let input: Input = decode(body, INPUT)?;
-    let stream = kinesis.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
-    let shard = kinesis.shard(&stream, &input.shard_id)?;
-    let position = kinesis.start(&stream, shard, &input).await?;
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let stream = call.stream(&input.which)?;
+    let shard = call.shard(&stream, &input.shard_id)?;
+    let position = call.start(&stream, shard, &input).await?;
     if input.dry_run == Some(true) {
         return Err(Fault::DryRun);
     }
@@ -78,14 +78,14 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
         stream: stream.name.clone(),
         shard: shard.number,
         position,
-        created: (kinesis.app.now)(),
+        created: call.now(),
     };
-    Ok(json(&Output {
-        shard_iterator: iterator.seal(kinesis.token_key().await?),
+    Ok(call.output(&Output {
+        shard_iterator: iterator.seal(call.kinesis.token_key().await?),
     }))
 }
 
-impl Kinesis {
+impl Call<'_> {
     /// Where reading begins.
     async fn start(
         &self,
@@ -98,7 +98,7 @@ impl Kinesis {
         match (input.shard_iterator_type, number) {
             (IteratorType::TrimHorizon, None) => Ok(Position::START),
             (IteratorType::TrimHorizon, Some(_)) => Err(mismatch("TRIM_HORIZON", true)),
-            (IteratorType::Latest, None) => Ok(self.app.log.span(shard.number).next),
+            (IteratorType::Latest, None) => Ok(self.kinesis.app.log.span(shard.number).next),
             (IteratorType::Latest, Some(_)) => Err(mismatch("LATEST", true)),
             (IteratorType::AtTimestamp, None) => self.start_at(shard, input.timestamp).await,
             (IteratorType::AtTimestamp, Some(_)) => Err(mismatch("AT_TIMESTAMP", true)),
@@ -115,19 +115,19 @@ impl Kinesis {
 
     async fn start_at(&self, shard: &Shard, timestamp: Option<f64>) -> Result<Position, Fault> {
         let asked = timestamp.map(millis).ok_or(Fault::NoTimestamp)?;
-        let now = (self.app.now)();
+        let now = self.now();
         if asked > now {
             return Err(Fault::FutureTimestamp { asked, now });
         }
-        Ok(self.app.log.locate(shard.number, asked).await?)
+        Ok(self.kinesis.app.log.locate(shard.number, asked).await?)
     }
 
     fn numbered(&self, stream: &Stream, shard: &Shard, number: &str) -> Result<Position, Fault> {
-        let span = self.app.log.span(shard.number);
+        let span = self.kinesis.app.log.span(shard.number);
         let invalid = |why| Fault::InvalidStart {
             number: number.into(),
             shard: shard.id(),
-            stream: self.named(stream.name.as_str()),
+            stream: self.named(stream.name.name()),
             why,
         };
         position_of(number, shard, span).map_err(|error| match error {

@@ -10,11 +10,11 @@ use millstream_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Kinesis, json, shard::ShardView};
+use super::{call::{Call, Which}, shard::ShardView};
 use crate::{
     error::Fault,
     wire::{
-        decode::decode,
+        answer::Answer,
         schema::{self, Kind, Member},
         timestamp::millis,
     },
@@ -28,6 +28,7 @@ const INPUT: &[Member] = &[
     Member::new("StreamCreationTimestamp", Kind::Timestamp),
     Member::new("ShardFilter", Kind::Structure(FILTER)),
     schema::STREAM_ARN,
+    schema::STREAM_ID,
 ];
 const FILTER: &[Member] = &[
     Member::new(
@@ -52,9 +53,8 @@ const PURPOSE: &str = "list-shards";
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
+    #[serde(flatten)]
+    which: Which,
     next_token: Option<String>,
     exclusive_start_shard_id: Option<String>,
     max_results: Option<usize>,
@@ -105,6 +105,7 @@ enum Filter {
     All,
     Open,
     OpenAt(Millis),
+    OpenFrom(Millis),
 }
 
 impl Filter {
@@ -112,25 +113,29 @@ impl Filter {
         match self {
             Self::All => true,
             Self::Open => shard.closed.is_none(),
-            Self::OpenAt(at) => shard.created <= at,
+            Self::OpenAt(at) => shard.created <= at && shard.closed.is_none_or(|closed| closed > at),
+            Self::OpenFrom(at) => shard.closed.is_none_or(|closed| closed >= at),
         }
     }
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let input: Input = decode(body, INPUT)?;
-    let key = kinesis.token_key().await?;
-    let now = (kinesis.app.now)();
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let key = call.kinesis.token_key().await?;
+    let now = call.now();
     let page = input.max_results.unwrap_or(PAGE).min(PAGE);
     let (stream, listing) = match &input.next_token {
-        None => kinesis.begin(&input, now)?,
+        None => call.begin(&input, now)?,
         Some(token) => {
             alone(&input)?;
             let listing: Listing = key.open(PURPOSE, token).ok_or(Fault::InvalidToken)?;
             if now.since(listing.created) > limit::ITERATOR_LIFE_MS {
                 return Err(Fault::ExpiredToken);
             }
-            let stream = kinesis.stream(Some(listing.stream.as_str()), None)?;
+            let catalog = call.catalog();
+            let stream = catalog.stream(listing.stream.as_str()).cloned();
+            let gone = || Fault::NoStream(call.named(listing.stream.name()));
+            let stream = stream.filter(|s| !s.is_gone(now)).ok_or_else(gone)?;
             (stream, listing)
         }
     };
@@ -144,7 +149,7 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
         created: now,
         ..listing.clone()
     });
-    Ok(json(&Output {
+    Ok(call.output(&Output {
         next_token: next.map(|listing| key.seal(PURPOSE, &listing)),
         shards: shards.into_iter().map(ShardView::new).collect(),
     }))
@@ -153,8 +158,9 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
 /// A token says everything; what else is given could only contradict it.
 fn alone(input: &Input) -> Result<(), Fault> {
     let others = [
-        ("StreamName", input.stream_name.is_some()),
-        ("StreamARN", input.stream_arn.is_some()),
+        ("StreamName", input.which.stream_name.is_some()),
+        ("StreamARN", input.which.stream_arn.is_some()),
+        ("StreamId", input.which.stream_id.is_some()),
         (
             "ExclusiveStartShardId",
             input.exclusive_start_shard_id.is_some(),
@@ -171,17 +177,16 @@ fn alone(input: &Input) -> Result<(), Fault> {
     }
 }
 
-impl Kinesis {
+impl Call<'_> {
     fn begin(&self, input: &Input, now: Millis) -> Result<(Arc<Stream>, Listing), Fault> {
-        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        if name.is_none() && arn.is_none() {
+        if input.which.is_empty() {
             return Err(Fault::NeitherTokenNorName);
         }
-        let stream = self.stream(name, arn)?;
+        let stream = self.stream(&input.which)?;
         let asked = input.stream_creation_timestamp.map(millis);
         // Clients may have kept whole seconds only.
         if asked.is_some_and(|asked| asked.seconds() != stream.created.seconds()) {
-            return Err(Fault::NoStream(self.named(stream.name.as_str())));
+            return Err(Fault::NoStream(self.named(stream.name.name())));
         }
         let (filter, filter_after) = match &input.shard_filter {
             None => (Filter::All, None),
@@ -215,10 +220,7 @@ impl Kinesis {
             FilterType::FromTrimHorizon => Filter::All,
             FilterType::AtTrimHorizon => Filter::OpenAt(horizon),
             FilterType::AtTimestamp => Filter::OpenAt(timestamp("AT_TIMESTAMP")?),
-            FilterType::FromTimestamp => {
-                timestamp("FROM_TIMESTAMP")?;
-                Filter::All
-            }
+            FilterType::FromTimestamp => Filter::OpenFrom(timestamp("FROM_TIMESTAMP")?),
             FilterType::AfterShardId => {
                 let id = input.shard_id.as_deref();
                 let id = id.ok_or_else(|| needs("AFTER_SHARD_ID", "a ShardId"))?;

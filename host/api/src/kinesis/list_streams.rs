@@ -1,18 +1,17 @@
 //! ListStreams: streams by name, a page at a time.
 
 use millstream_core::{
-    catalog::{Stream, StreamStatus, trigger::Seconds},
+    catalog::{Status, Stream, trigger::Seconds},
     limit,
-    name::StreamName,
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Kinesis, describe_stream::ModeDetails, json};
+use super::{call::Call, describe_stream::ModeDetails};
 use crate::{
     error::Fault,
     wire::{
-        decode::decode,
+        answer::Answer,
         schema::{self, Member},
     },
 };
@@ -37,7 +36,7 @@ struct Input {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output<'a> {
-    stream_names: Vec<&'a StreamName>,
+    stream_names: Vec<&'a str>,
     has_more_streams: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -47,10 +46,10 @@ struct Output<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Summary<'a> {
-    stream_name: &'a StreamName,
+    stream_name: &'a str,
     #[serde(rename = "StreamARN")]
     stream_arn: String,
-    stream_status: StreamStatus,
+    stream_status: Status,
     stream_mode_details: ModeDetails,
     stream_creation_timestamp: Seconds,
 }
@@ -62,10 +61,10 @@ struct Token {
     created: Millis,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let input: Input = decode(body, INPUT)?;
-    let key = kinesis.token_key().await?;
-    let now = (kinesis.app.now)();
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let key = call.kinesis.token_key().await?;
+    let now = call.now();
     let after = match input.next_token {
         Some(token) => {
             let token: Token = key.open(PURPOSE, &token).ok_or(Fault::InvalidToken)?;
@@ -77,30 +76,34 @@ pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fa
         None => input.exclusive_start_stream_name.unwrap_or_default(),
     };
     let page = input.limit.unwrap_or(PAGE).min(PAGE);
-    let catalog = kinesis.app.control.catalog();
-    let mut left = catalog.streams_after(&after);
+    let catalog = call.catalog();
+    let mut left = catalog
+        .streams_of(call.region(), now)
+        .filter(|stream| stream.name.name() > after.as_str());
     let streams: Vec<&Stream> = left.by_ref().take(page).map(AsRef::as_ref).collect();
     let more = left.next().is_some();
     let token = |last: &&Stream| Token {
-        after: last.name.to_string(),
+        after: last.name.name().to_owned(),
         created: now,
     };
     let next = streams.last().filter(|_| more).map(token);
-    Ok(json(&Output {
-        stream_names: streams.iter().map(|stream| &stream.name).collect(),
+    Ok(call.output(&Output {
+        stream_names: streams.iter().map(|stream| stream.name.name()).collect(),
         has_more_streams: more,
         next_token: next.map(|token| key.seal(PURPOSE, &token)),
-        stream_summaries: streams.iter().map(|s| kinesis.summary(s)).collect(),
+        stream_summaries: streams.iter().map(|s| call.summary(s)).collect(),
     }))
 }
 
-impl Kinesis {
+impl Call<'_> {
     fn summary<'a>(&self, stream: &'a Stream) -> Summary<'a> {
         Summary {
-            stream_name: &stream.name,
+            stream_name: stream.name.name(),
             stream_arn: self.arn(stream),
-            stream_status: stream.status,
-            stream_mode_details: ModeDetails::PROVISIONED,
+            stream_status: stream.status(self.now()),
+            stream_mode_details: ModeDetails {
+                stream_mode: stream.mode,
+            },
             stream_creation_timestamp: Seconds(stream.created),
         }
     }

@@ -6,13 +6,16 @@ use millstream_core::{
     catalog::Stream,
     hash_key::HashKey,
     limit,
-    port::{Appended, Commit, Durable},
+    port::{Appended, Commit, CommitError, Durable},
     put::plan::{Planned, PutRefused, Wanted, plan},
 };
 use serde::Deserialize;
 
-use super::Kinesis;
-use crate::{error::Fault, wire::schema::Pattern};
+use super::call::Call;
+use crate::{
+    error::Fault,
+    wire::{decode::quickly, form::Form, schema::Pattern},
+};
 
 /// A record; its data is still base64.
 #[derive(Debug, Deserialize)]
@@ -100,21 +103,54 @@ pub(super) fn encode(
     })
 }
 
-impl Kinesis {
-    /// Makes the records durable.
-    pub(super) async fn commit(
+/// How often records are routed anew because a shard was closed while they were on their way.
+const ROUTES: usize = 8;
+
+impl<'a> Call<'a> {
+    /// What `prepare` makes of the body, where it is one as it should be.
+    pub(super) fn quickly<T: Deserialize<'a>>(
+        &self,
+        prepare: impl FnOnce(T) -> Result<Planned, Fault>,
+    ) -> Option<Planned> {
+        let input = (self.form == Form::Json).then(|| quickly(self.body)).flatten();
+        input.and_then(|input| prepare(input).ok())
+    }
+
+    /// Makes records durable. Where a shard of theirs was closed meanwhile they are prepared again,
+    /// against what took its place.
+    pub(super) async fn put(
+        &self,
+        started: Instant,
+        prepare: impl Fn() -> Result<Planned, Fault>,
+    ) -> Result<(Planned, Durable<Vec<Appended>>), Fault> {
+        let mut routes = 1;
+        loop {
+            let mut planned = prepare()?;
+            match self.commit(&mut planned, started).await {
+                Err(CommitError::Closed(_)) if routes < ROUTES => {
+                    routes += 1;
+                    self.kinesis.app.control.current().await;
+                }
+                Ok(durable) => return Ok((planned, durable)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn commit(
         &self,
         planned: &mut Planned,
         started: Instant,
-    ) -> Result<Durable<Vec<Appended>>, Fault> {
+    ) -> Result<Durable<Vec<Appended>>, CommitError> {
         let commit = Commit {
             appends: std::mem::take(&mut planned.appends),
             ..Commit::default()
         };
-        let durable = self.app.log.commit(commit).await?;
+        let app = &self.kinesis.app;
+        let durable = app.log.commit(commit).await?;
         let count = |n: usize| u64::try_from(n).expect("a usize fits");
         let (records, bytes) = (count(planned.lane_of.len()), count(planned.bytes));
-        self.app.metrics.put(records, bytes, started.elapsed());
+        app.metrics.put(records, bytes, started.elapsed());
         Ok(durable)
     }
 }

@@ -7,11 +7,12 @@ use millstream_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Kinesis, json, put, put::Entry};
+use super::{call::{Call, Names}, put, put::Entry};
 use crate::{
     error::Fault,
     wire::{
-        decode::{checked, malformed, quickly},
+        answer::Answer,
+        decode::{checked, malformed},
         schema::{self, Member},
     },
 };
@@ -23,6 +24,7 @@ const INPUT: &[Member] = &[
     Member::new("Data", schema::DATA).required(),
     schema::STREAM_NAME,
     schema::STREAM_ARN,
+    schema::STREAM_ID,
     schema::DRY_RUN,
 ];
 
@@ -38,6 +40,7 @@ struct Input<'a> {
     stream_name: Option<String>,
     #[serde(rename = "StreamARN")]
     stream_arn: Option<String>,
+    stream_id: Option<String>,
     dry_run: Option<bool>,
 }
 
@@ -48,41 +51,44 @@ struct Output {
     sequence_number: String,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let started = Instant::now();
     // As in PutRecords: the schema is asked only about what is not as it should be.
-    let fast = quickly::<Input<'_>>(body);
-    let mut planned = match fast.and_then(|input| kinesis.prepare_one(input).ok()) {
-        Some(planned) => planned,
+    let prepare = || match call.quickly(|input| call.prepare_one(input)) {
+        Some(planned) => Ok(planned),
         None => {
-            let value = checked(body, INPUT)?;
-            kinesis.prepare_one(Input::deserialize(&value).map_err(malformed)?)?
+            let value = checked(call.form, call.body, INPUT)?;
+            call.prepare_one(Input::deserialize(&value).map_err(malformed)?)
         }
     };
-    let durable = kinesis.commit(&mut planned, started).await?;
+    let (planned, durable) = call.put(started, prepare).await?;
     let Appended { first, arrival } = durable[0];
     let shard = &planned.shards[0];
-    Ok(json(&Output {
+    Ok(call.output(&Output {
         shard_id: shard.id(),
         sequence_number: SequenceNumber::of(shard, first, arrival).to_string(),
     }))
 }
 
-impl Kinesis {
+impl Call<'_> {
     fn prepare_one(&self, input: Input<'_>) -> Result<Planned, Fault> {
-        let stream = self.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
+        let stream = self.live_stream(Names {
+            name: input.stream_name.as_deref(),
+            arn: input.stream_arn.as_deref(),
+            id: input.stream_id.as_deref(),
+        })?;
         let entry = Entry::new(input.data, input.partition_key, input.explicit_hash_key);
         let planned = put::encode(&stream, &[entry], |_| "data".into())?;
         // Records are ordered as they come, so a number that was given out asks for nothing more.
         if let Some(number) = input.sequence_number_for_ordering {
-            let now = (self.app.now)().seconds();
+            let now = self.now().seconds();
             let shard = &planned.shards[0];
-            let span = self.app.log.span(shard.number);
+            let span = self.kinesis.app.log.span(shard.number);
             let was_given = |number: SequenceNumber| {
                 number.arrival <= now && place_of(number, shard, span).is_ok()
             };
             if !SequenceNumber::parse(&number).is_ok_and(was_given) {
-                let stream = self.named(stream.name.as_str());
+                let stream = self.named(stream.name.name());
                 return Err(Fault::InvalidOrdering { number, stream });
             }
         }

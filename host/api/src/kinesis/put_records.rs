@@ -16,11 +16,15 @@ use millstream_core::{
 use serde::Deserialize;
 
 use self::entries::Entries;
-use super::{Kinesis, put};
+use super::{
+    call::{Call, Names},
+    put,
+};
 use crate::{
     error::Fault,
     wire::{
-        decode::{checked, malformed, quickly},
+        answer::Answer,
+        decode::{checked, malformed},
         schema::{self, Kind, Member},
     },
 };
@@ -40,6 +44,7 @@ const INPUT: &[Member] = &[
     .required(),
     schema::STREAM_NAME,
     schema::STREAM_ARN,
+    schema::STREAM_ID,
     schema::DRY_RUN,
 ];
 
@@ -52,24 +57,29 @@ struct Input<'a> {
     stream_name: Option<Cow<'a, str>>,
     #[serde(borrow, default, rename = "StreamARN")]
     stream_arn: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    stream_id: Option<Cow<'a, str>>,
     #[serde(default)]
     dry_run: Option<bool>,
 }
 
-pub(super) async fn answer(kinesis: &Kinesis, body: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let started = Instant::now();
-    let fast = quickly::<Input<'_>>(body);
-    let mut planned = match fast.and_then(|input| kinesis.prepare(&input).ok()) {
-        Some(planned) => planned,
-        None => kinesis.prepare_slowly(body)?,
+    let prepare = || match call.quickly(|input| call.prepare(&input)) {
+        Some(planned) => Ok(planned),
+        None => call.prepare_slowly(),
     };
-    let durable = kinesis.commit(&mut planned, started).await?;
-    Ok(render(&planned, &durable))
+    let (planned, durable) = call.put(started, prepare).await?;
+    Ok(Answer::Whole(render(&planned, &durable)))
 }
 
-impl Kinesis {
+impl Call<'_> {
     fn prepare(&self, input: &Input<'_>) -> Result<Planned, Fault> {
-        let stream = self.stream(input.stream_name.as_deref(), input.stream_arn.as_deref())?;
+        let stream = self.live_stream(Names {
+            name: input.stream_name.as_deref(),
+            arn: input.stream_arn.as_deref(),
+            id: input.stream_id.as_deref(),
+        })?;
         let planned = put::encode(&stream, &input.records.0, |index| {
             format!("records.{}.member.data", index + 1)
         })?;
@@ -80,8 +90,8 @@ impl Kinesis {
     }
 
     #[cold]
-    fn prepare_slowly(&self, body: &[u8]) -> Result<Planned, Fault> {
-        let value = checked(body, INPUT)?;
+    fn prepare_slowly(&self) -> Result<Planned, Fault> {
+        let value = checked(self.form, self.body, INPUT)?;
         self.prepare(&Input::deserialize(&value).map_err(malformed)?)
     }
 }

@@ -7,7 +7,7 @@ use millstream_core::{
 };
 use serde::Serialize;
 
-use super::Kinesis;
+use super::call::Call;
 use crate::error::Fault;
 
 /// A shard as DescribeStream and ListShards show it.
@@ -15,13 +15,17 @@ use crate::error::Fault;
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ShardView {
     shard_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_shard_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adjacent_parent_shard_id: Option<String>,
     hash_key_range: HashKeyRange,
     sequence_number_range: SequenceNumberRange,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct HashKeyRange {
+pub(super) struct HashKeyRange {
     starting_hash_key: String,
     ending_hash_key: String,
 }
@@ -34,16 +38,24 @@ struct SequenceNumberRange {
     ending_sequence_number: Option<String>,
 }
 
+impl HashKeyRange {
+    pub(super) fn of(HashRange { start, end }: HashRange) -> Self {
+        Self {
+            starting_hash_key: start.0.to_string(),
+            ending_hash_key: end.0.to_string(),
+        }
+    }
+}
+
 impl ShardView {
     pub(super) fn new(shard: &Shard) -> Self {
-        let HashRange { start, end } = shard.range;
+        let mut parents = shard.parents.iter().map(|index| format!("shardId-{index:012}"));
         let ending = shard.closed.map(|_| SequenceNumber::last(shard));
         Self {
             shard_id: shard.id(),
-            hash_key_range: HashKeyRange {
-                starting_hash_key: start.0.to_string(),
-                ending_hash_key: end.0.to_string(),
-            },
+            parent_shard_id: parents.next(),
+            adjacent_parent_shard_id: parents.next(),
+            hash_key_range: HashKeyRange::of(shard.range),
             sequence_number_range: SequenceNumberRange {
                 starting_sequence_number: SequenceNumber::first(shard).to_string(),
                 ending_sequence_number: ending.map(|number| number.to_string()),
@@ -52,14 +64,14 @@ impl ShardView {
     }
 }
 
-impl Kinesis {
+impl Call<'_> {
     /// The shard of an id such as `shardId-000000000000`, `shardId-0` or `0`.
     pub(super) fn shard<'s>(&self, stream: &'s Stream, id: &str) -> Result<&'s Shard, Fault> {
         let index = self.shard_index(stream, id)?;
         let found = stream.shards.iter().find(|shard| shard.index == index);
         found.ok_or_else(|| Fault::NoShard {
             shard: format!("shardId-{index:012}"),
-            stream: self.named(stream.name.as_str()),
+            stream: self.named(stream.name.name()),
         })
     }
 
@@ -71,7 +83,7 @@ impl Kinesis {
         let index = index.filter(|&index: &u32| i32::try_from(index).is_ok());
         index.ok_or_else(|| Fault::UnreadableShard {
             shard: id.into(),
-            stream: self.named(stream.name.as_str()),
+            stream: self.named(stream.name.name()),
         })
     }
 }

@@ -163,17 +163,23 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::NoStream(_) => (StatusCode::NOT_FOUND, "no_such_stream"),
         Refused::NoFunction(_) => (StatusCode::NOT_FOUND, "no_such_function"),
         Refused::NoTrigger(_) => (StatusCode::NOT_FOUND, "no_such_trigger"),
-        Refused::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
-        Refused::Shards { .. } | Refused::Setting(SettingError { .. }) | Refused::Fixed(_) => {
-            (StatusCode::BAD_REQUEST, "invalid_setting")
+        Refused::InUse { .. } | Refused::HasConsumers(_) | Refused::Read { .. } => {
+            (StatusCode::CONFLICT, "in_use")
         }
+        Refused::NotActive { .. } => (StatusCode::CONFLICT, "not_active"),
+        Refused::Shards { .. }
+        | Refused::ShardLimit { .. }
+        | Refused::Tags(_)
+        | Refused::Setting(SettingError { .. })
+        | Refused::Fixed(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
     }
 }
 
 fn of_commit(error: &CommitError) -> (StatusCode, &'static str) {
     match error {
         CommitError::Full => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
-        CommitError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        // The stream is resharded all the time.
+        CommitError::Busy | CommitError::Closed(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         CommitError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         CommitError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         // The stream was deleted between the look at the catalog and the commit.

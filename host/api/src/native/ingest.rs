@@ -13,9 +13,10 @@ use axum::{
     http::{HeaderMap, header},
 };
 use millstream_core::{
-    catalog::Stream,
+    block::Block,
+    catalog::{Catalog, Stream},
     name::StreamName,
-    port::{Append, Appended, Commit, Durable},
+    port::{Append, Appended, Commit, CommitError, Durable},
     position::ShardNumber,
     put::route::route,
     sequence::SequenceNumber,
@@ -34,6 +35,9 @@ use crate::{admit::Admission, app::App};
 
 /// Bytes of one request's body.
 const BODY_BYTES: usize = 10 << 20;
+
+/// How often records are routed anew because a shard was closed while they were on their way.
+const ROUTES: usize = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,10 +72,8 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Taken>, NativeError> {
-    let catalog = app.control.catalog();
-    let stream = catalog
-        .stream(name.as_str())
-        .ok_or_else(|| NativeError::no_stream(&name))?;
+    let mut catalog = app.control.catalog();
+    living(&catalog, &name)?;
     let format = query.format.unwrap_or_else(|| format_of(&headers));
     let keys = keys(query, format)?;
     let held = admission.read(body, BODY_BYTES).await?;
@@ -85,6 +87,32 @@ pub(super) async fn post(
     };
     drop(held);
     let (records, bytes) = (block.len().into(), block.payload(0..block.len()) as u64);
+    let mut routes = 1;
+    let shards = loop {
+        let stream = living(&catalog, &name)?;
+        match put(&app, stream, block.clone()).await {
+            // A shard was closed meanwhile: its children take the records.
+            Err(CommitError::Closed(_)) if routes < ROUTES => {
+                routes += 1;
+                catalog = app.control.current().await;
+            }
+            answered => break answered?,
+        }
+    };
+    app.metrics.put(records, bytes, started.elapsed());
+    Ok(Json(Taken {
+        records,
+        bytes,
+        shards,
+    }))
+}
+
+fn living<'c>(catalog: &'c Catalog, name: &StreamName) -> Result<&'c Stream, NativeError> {
+    let stream = catalog.living(name.as_str()).map(AsRef::as_ref);
+    stream.ok_or_else(|| NativeError::no_stream(name))
+}
+
+async fn put(app: &App, stream: &Stream, block: Block) -> Result<Vec<TakenShard>, CommitError> {
     let blocks = route(stream, block);
     let shape = blocks.iter().map(|(shard, block)| (*shard, block.len()));
     let shape: Vec<_> = shape.collect();
@@ -94,13 +122,7 @@ pub(super) async fn post(
         ..Commit::default()
     };
     let durable = app.log.commit(commit).await?;
-    let shards = answer(stream, &shape, &durable);
-    app.metrics.put(records, bytes, started.elapsed());
-    Ok(Json(Taken {
-        records,
-        bytes,
-        shards,
-    }))
+    Ok(answer(stream, &shape, &durable))
 }
 
 /// What is told of each shard: nothing that is not on the disk.

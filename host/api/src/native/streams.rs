@@ -1,6 +1,6 @@
 //! Streams: create, look, delete.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use millstream_core::{
-    catalog::{Catalog, Refused, Request, Shard, Stream, StreamStatus},
+    catalog::{Catalog, NewStream, Refused, Request, Shard, Stream, Status},
     hash_key::HashKey,
     name::StreamName,
     port::{ControlError, Log},
@@ -27,7 +27,7 @@ use crate::{admit::Admission, app::App};
 #[derive(Serialize)]
 struct StreamView<'a> {
     name: &'a StreamName,
-    status: StreamStatus,
+    status: Status,
     created_ms: Millis,
     retention_hours: u32,
     open_shards: usize,
@@ -45,11 +45,12 @@ struct ShardView {
     last_arrival_ms: Millis,
 }
 
-fn view<'a>(stream: &'a Stream, log: &dyn Log) -> StreamView<'a> {
+fn view<'a>(stream: &'a Stream, app: &App) -> StreamView<'a> {
+    let log = &*app.log;
     let shards: Vec<_> = stream.shards.iter().map(|s| shard_view(s, log)).collect();
     StreamView {
         name: &stream.name,
-        status: stream.status,
+        status: stream.status((app.now)()),
         created_ms: stream.created,
         retention_hours: stream.retention_hours,
         open_shards: stream.open_shards().count(),
@@ -89,11 +90,18 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, NativeError> {
     let Creation { shards } = input::json(&admission, body, input::JSON_BYTES).await?;
-    let request = Request::CreateStream {
+    let request = || Request::CreateStream {
         name: name.clone(),
-        shards,
+        settings: NewStream::of(shards),
     };
-    match app.control.apply(request).await {
+    let mut created = app.control.apply(request()).await;
+    // Over the Kinesis API a stream of that name shows as DELETING for a moment longer.
+    if let Some(until) = deleted(&app, &name) {
+        let left = until.since((app.now)());
+        tokio::time::sleep(Duration::from_millis(left)).await;
+        created = app.control.apply(request()).await;
+    }
+    match created {
         Ok(change) => shown(&app, &change.catalog, &name, StatusCode::CREATED),
         Err(ControlError::Refused(Refused::StreamExists(name))) => {
             let catalog = app.control.catalog();
@@ -107,6 +115,14 @@ pub(super) async fn put(
     }
 }
 
+/// Until when a stream shows that was deleted.
+fn deleted(app: &App, name: &StreamName) -> Option<Millis> {
+    let catalog = app.control.catalog();
+    let stream = catalog.stream(name.as_str())?;
+    let transition = stream.transition.filter(|_| stream.is_deleted());
+    transition.map(|transition| transition.until)
+}
+
 fn shown(
     app: &App,
     catalog: &Catalog,
@@ -114,9 +130,9 @@ fn shown(
     status: StatusCode,
 ) -> Result<Response, NativeError> {
     let stream = catalog
-        .stream(name.as_str())
+        .living(name.as_str())
         .ok_or_else(|| NativeError::no_stream(name))?;
-    Ok((status, Json(view(stream, &*app.log))).into_response())
+    Ok((status, Json(view(stream, app))).into_response())
 }
 
 /// `GET /v1/streams/{name}`
@@ -134,7 +150,8 @@ pub(super) async fn list(State(app): State<App>) -> Response {
         streams: Vec<StreamView<'a>>,
     }
     let catalog = app.control.catalog();
-    let streams = catalog.streams().map(|s| view(s, &*app.log)).collect();
+    let streams = catalog.streams().filter(|s| !s.is_deleted());
+    let streams = streams.map(|s| view(s, &app)).collect();
     Json(Streams { streams }).into_response()
 }
 
@@ -143,6 +160,10 @@ pub(super) async fn delete(
     State(app): State<App>,
     Name(name): Name<StreamName>,
 ) -> Result<StatusCode, NativeError> {
-    app.control.apply(Request::DeleteStream { name }).await?;
+    let request = Request::DeleteStream {
+        name,
+        with_consumers: true,
+    };
+    app.control.apply(request).await?;
     Ok(StatusCode::NO_CONTENT)
 }

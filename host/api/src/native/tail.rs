@@ -86,7 +86,7 @@ pub(super) async fn get(
 ) -> Result<Response, NativeError> {
     let catalog = app.control.catalog();
     let stream = catalog
-        .stream(name.as_str())
+        .living(name.as_str())
         .ok_or_else(|| NativeError::no_stream(&name))?;
     let lanes = lanes(&app, stream, &query)?;
     let tail = Tail {
@@ -252,7 +252,7 @@ impl Tail {
 
     fn stream_is_there(&self) -> bool {
         let catalog = self.app.control.catalog();
-        let stream = catalog.stream(self.name.as_str());
+        let stream = catalog.living(self.name.as_str());
         let mine = self.lanes.first().map(|lane| lane.shard.number);
         // A stream of the same name that was created anew has other shards.
         stream.is_some_and(|s| s.shards.iter().any(|shard| Some(shard.number) == mine))

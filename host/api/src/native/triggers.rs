@@ -56,7 +56,7 @@ struct LaneView {
 
 fn view<'a>(app: &App, catalog: &Catalog, trigger: &'a Trigger) -> TriggerView<'a> {
     let lanes = app.triggers.status(&trigger.name);
-    let stream = catalog.stream(trigger.settings.stream.as_str());
+    let stream = catalog.living(trigger.settings.stream.as_str());
     TriggerView {
         name: &trigger.name,
         state: if trigger.settings.enabled {
@@ -139,7 +139,7 @@ async fn starts(
     let catalog = app.control.catalog();
     let mut starts = BTreeMap::new();
     // The control plane refuses a stream that is not there.
-    let Some(stream) = catalog.stream(settings.stream.as_str()) else {
+    let Some(stream) = catalog.living(settings.stream.as_str()) else {
         return Ok(starts);
     };
     for shard in &stream.shards {

@@ -7,51 +7,76 @@ use axum::{
 
 use bytes::Bytes;
 
+use super::form::Form;
 use crate::{admit::Share, error::Fault};
 
-/// The one content type that is spoken.
-pub(crate) const JSON: &str = "application/x-amz-json-1.1";
+/// The content type of events.
+const EVENTS: &str = "application/vnd.amazon.eventstream";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// Bytes of the second id, as Amazon has them.
 const ID_2_BYTES: usize = 72;
 
-/// JSON or nothing, and its share of the memory until it has been sent.
+/// What a request is answered with.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) enum Answer {
+    /// All of it, or nothing; in the form of the request.
+    Whole(Vec<u8>),
+    /// The same, and its share of the memory until it has been sent.
+    Shared(Shared),
+    /// Events, as they come.
+    Events(Body),
+}
+
+/// Bytes that a share of the memory goes with.
+#[derive(Debug)]
+pub(crate) struct Shared {
     pub(crate) bytes: Vec<u8>,
     pub(crate) share: Option<Share>,
 }
 
-impl From<Vec<u8>> for Answer {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, share: None }
-    }
-}
-
-impl AsRef<[u8]> for Answer {
+impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
+impl Answer {
+    /// With a value.
+    pub(crate) fn of(_form: Form, value: &impl serde::Serialize) -> Self {
+        let bytes = serde_json::to_vec(value);
+        Self::Whole(bytes.expect("answers have text keys and no failing parts"))
+    }
+
+    /// With nothing.
+    pub(crate) fn empty() -> Self {
+        Self::Whole(Vec::new())
+    }
+}
+
 /// 200 with `answer`.
-pub(crate) fn success(answer: Answer) -> Response<Body> {
-    // The connection holds the bytes until the last of them is written, and with them the share.
-    let bytes = match answer.share {
-        Some(_) => Bytes::from_owner(answer),
-        None => answer.bytes.into(),
+pub(crate) fn success(form: Form, answer: Answer) -> Response<Body> {
+    let mut content = form.content_type();
+    let body = match answer {
+        Answer::Whole(bytes) => bytes.into(),
+        Answer::Shared(Shared { bytes, share: None }) => bytes.into(),
+        // The connection holds the bytes until the last of them is written, and with them the share.
+        Answer::Shared(shared) => Bytes::from_owner(shared).into(),
+        Answer::Events(body) => {
+            content = EVENTS;
+            body
+        }
     };
-    let mut response = Response::new(bytes.into());
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
     identify(headers);
     response
 }
 
 /// What `fault` comes to.
-pub(crate) fn failure(fault: &Fault) -> Response<Body> {
+pub(crate) fn failure(form: Form, fault: &Fault) -> Response<Body> {
     let (status, name) = fault.shape();
     if status.is_server_error() {
         tracing::warn!(%status, error = %fault, "a Kinesis request failed");
@@ -59,7 +84,11 @@ pub(crate) fn failure(fault: &Fault) -> Response<Body> {
     let mut response = Response::new(fault.body().into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let content = if fault.is_json() { JSON } else { "text/xml" };
+    let content = if fault.is_modelled() {
+        form.content_type()
+    } else {
+        "text/xml"
+    };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
     headers.insert(ERROR_TYPE, HeaderValue::from_static(name));
     if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -96,7 +125,8 @@ mod tests {
         let (admission, all) = (Admission::new(), 256 << 20);
         let share = admission.room(all).await.unwrap();
         let bytes = b"{}".to_vec();
-        let response = success(Answer { bytes, share });
+        let answer = Answer::Shared(Shared { bytes, share });
+        let response = success(Form::Json, answer);
         let sending = response.into_body().collect().await.unwrap().to_bytes();
         let mut room = Box::pin(admission.room(all));
         assert!(futures_util::poll!(&mut room).is_pending());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{constraint::check_constraints, schema::Member, types::check_types};
+use super::{constraint::check_constraints, form::Form, schema::Member, types::check_types};
 use crate::error::Fault;
 
 /// Values that a body may have, so that a small body does not become a large tree in memory.
@@ -23,7 +23,10 @@ pub(crate) fn quickly<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
 }
 
 /// The body as JSON whose types and constraints hold.
-pub(crate) fn checked(body: &[u8], members: &[Member]) -> Result<Value, Fault> {
+pub(crate) fn checked(form: Form, body: &[u8], members: &[Member]) -> Result<Value, Fault> {
+    if form != Form::Json {
+        return Err(Fault::UnknownContent);
+    }
     if memchr::memchr_iter(b',', body).nth(VALUES).is_some() {
         let what = format!("the body has more than {VALUES} values");
         return Err(Fault::Serialization(what));
@@ -36,8 +39,12 @@ pub(crate) fn checked(body: &[u8], members: &[Member]) -> Result<Value, Fault> {
 }
 
 /// The body as an input whose fields are those of `members`.
-pub(crate) fn decode<T: DeserializeOwned>(body: &[u8], members: &[Member]) -> Result<T, Fault> {
-    serde_json::from_value(checked(body, members)?).map_err(malformed)
+pub(crate) fn decode<T: DeserializeOwned>(
+    form: Form,
+    body: &[u8],
+    members: &[Member],
+) -> Result<T, Fault> {
+    serde_json::from_value(checked(form, body, members)?).map_err(malformed)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is a mapping of errors")]
@@ -62,11 +69,11 @@ mod tests {
             (r#"{"StreamName":""}"#, "ValidationException"),
         ];
         for (body, name) in cases {
-            let fault = checked(body.as_bytes(), MEMBERS).err().unwrap();
+            let fault = checked(Form::Json, body.as_bytes(), MEMBERS).err().unwrap();
             assert_eq!(fault.shape().1, name, "{body}");
         }
         let body = br#"{"StreamName":"a","Other":[{}],"StreamARN":1}"#;
-        assert!(checked(body, MEMBERS).is_ok());
+        assert!(checked(Form::Json, body, MEMBERS).is_ok());
     }
 
     /// A type mismatch made the quick parser recurse into 10,000 brackets, which ended the process.
@@ -75,7 +82,7 @@ mod tests {
         for open in ["[", r#"{"a":"#] {
             let body = format!(r#"{{"StreamName":{}"#, open.repeat(10_000));
             assert!(quickly::<Vec<String>>(body.as_bytes()).is_none());
-            assert!(checked(body.as_bytes(), MEMBERS).is_err());
+            assert!(checked(Form::Json, body.as_bytes(), MEMBERS).is_err());
         }
         assert_eq!(quickly::<Vec<u8>>(b"[1]"), Some(vec![1]));
     }
@@ -83,7 +90,7 @@ mod tests {
     #[test]
     fn a_body_of_countless_values_is_not_even_parsed() {
         let body = format!("[{}0]", "0,".repeat(VALUES + 1));
-        let fault = checked(body.as_bytes(), MEMBERS).err().unwrap();
+        let fault = checked(Form::Json, body.as_bytes(), MEMBERS).err().unwrap();
         assert_eq!(fault.to_string(), "the body has more than 200000 values");
     }
 }

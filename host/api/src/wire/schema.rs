@@ -39,6 +39,7 @@ pub(crate) struct Text {
 pub(crate) enum Pattern {
     Name,
     StreamArn,
+    StreamId,
     HashKey,
     SequenceNumber,
 }
@@ -49,6 +50,7 @@ impl Pattern {
         match self {
             Self::Name => "[a-zA-Z0-9_.-]+",
             Self::StreamArn => r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+",
+            Self::StreamId => r"[a-z0-9]{20}-[a-z0-9]{3}",
             Self::HashKey => r"0|([1-9]\d{0,38})",
             Self::SequenceNumber => r"0|([1-9]\d{0,128})",
         }
@@ -62,6 +64,7 @@ impl Pattern {
                 !text.is_empty() && text.bytes().all(allowed)
             }
             Self::StreamArn => is_stream_arn(text),
+            Self::StreamId => is_stream_id(text),
             Self::HashKey => is_number(text, 39),
             Self::SequenceNumber => is_number(text, 129),
         }
@@ -71,6 +74,15 @@ impl Pattern {
 fn is_number(text: &str, digits: usize) -> bool {
     let plain = (1..=digits).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     plain && (text == "0" || !text.starts_with('0'))
+}
+
+fn is_stream_id(text: &str) -> bool {
+    let plain = |part: &str, length| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        part.len() == length && part.bytes().all(allowed)
+    };
+    let parts = text.split_once('-');
+    parts.is_some_and(|(front, back)| plain(front, 20) && plain(back, 3))
 }
 
 fn is_stream_arn(text: &str) -> bool {
@@ -158,6 +170,17 @@ pub(crate) const STREAM_ARN: Member = Member::new(
         pattern: Some(Pattern::StreamArn),
         min: 1,
         max: 2048,
+        ..ANY_TEXT
+    }),
+);
+
+/// `StreamId`, which newer clients may send in place of the name.
+pub(crate) const STREAM_ID: Member = Member::new(
+    "StreamId",
+    Kind::Text(Text {
+        pattern: Some(Pattern::StreamId),
+        min: 1,
+        max: 24,
         ..ANY_TEXT
     }),
 );

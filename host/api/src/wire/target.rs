@@ -5,7 +5,7 @@ const SERVICE: &str = "Kinesis_20131202";
 
 macro_rules! actions {
     ($($action:ident),* $(,)?) => {
-        /// The actions that are there. The others of the model are answered as unknown ones are.
+        /// All actions of the model.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Action {
             $(
@@ -29,16 +29,63 @@ macro_rules! actions {
 }
 
 actions! {
+    AcknowledgeDeadLetterQueueRecords,
+    AcknowledgeQueueRecords,
+    AddTagsToStream,
+    CreateChannel,
+    CreateQueue,
     CreateStream,
+    DecreaseStreamRetentionPeriod,
+    DeleteChannel,
+    DeleteQueue,
+    DeleteResourcePolicy,
     DeleteStream,
+    DeregisterStreamConsumer,
+    DescribeAccountSettings,
+    DescribeChannel,
+    DescribeLimits,
+    DescribeQueue,
     DescribeStream,
+    DescribeStreamConsumer,
     DescribeStreamSummary,
+    DisableEnhancedMonitoring,
+    EnableEnhancedMonitoring,
     GetRecords,
+    GetResourcePolicy,
     GetShardIterator,
+    IncreaseStreamRetentionPeriod,
+    ListChannels,
+    ListQueues,
     ListShards,
+    ListStreamConsumers,
     ListStreams,
+    ListTagsForResource,
+    ListTagsForStream,
+    MergeShards,
     PutRecord,
     PutRecords,
+    PutResourcePolicy,
+    ReceiveDeadLetterQueueRecords,
+    ReceiveQueueRecords,
+    RegisterStreamConsumer,
+    RemoveTagsFromStream,
+    RestoreDeadLetterQueueRecords,
+    SplitShard,
+    StartStreamEncryption,
+    StopStreamEncryption,
+    SubscribeToShard,
+    TagResource,
+    UntagResource,
+    UpdateAccountSettings,
+    UpdateChannel,
+    UpdateDeadLetterQueueRecordsVisibility,
+    UpdateMaxRecordSize,
+    UpdateQueue,
+    UpdateQueueRecordsVisibility,
+    UpdateShardCount,
+    UpdateStreamMode,
+    UpdateStreamRecordDistributionStrategy,
+    UpdateStreamWarmThroughput,
 }
 
 impl Action {

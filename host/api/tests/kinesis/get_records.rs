@@ -170,7 +170,7 @@ async fn a_closed_shard_ends() {
     put(&model, "s", "k", "a").await;
     put(&model, "s", "k", "b").await;
     model.edit_stream("s", |stream| {
-        stream.shards[0].closed = Some(Position::new(1, 2));
+        stream.shards[0].closed = Some(crate::model::START);
     });
     let page = get(&model, &horizon(&model).await, Some(1)).await;
     assert!(page["NextShardIterator"].is_string());
@@ -249,7 +249,7 @@ async fn a_shard_whose_records_are_gone_has_nothing_left_to_read() {
         (0, &json!(0))
     );
     model.edit_stream("s", |stream| {
-        stream.shards[0].closed = Some(Position::new(1, 2));
+        stream.shards[0].closed = Some(crate::model::START);
     });
     let page = get(&model, &page["NextShardIterator"], None).await;
     assert!(page.get("NextShardIterator").is_none(), "the end is known");

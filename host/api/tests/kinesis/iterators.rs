@@ -216,7 +216,7 @@ async fn numbers_of_elsewhere_are_refused() {
 async fn the_number_that_ends_a_closed_shard_is_no_place_to_begin() {
     let model = Model::with_stream("s", 1).await;
     model.edit_stream("s", |stream| {
-        stream.shards[0].closed = Some(millstream_core::position::Position::new(1, 0));
+        stream.shards[0].closed = Some(crate::model::START);
     });
     let listed = call(&model, "ListShards", json!({"StreamName": "s"}))
         .await

@@ -1,6 +1,6 @@
 //! ListShards.
 
-use millstream_core::position::{Position, ShardNumber};
+use millstream_core::position::ShardNumber;
 use serde_json::{Value, json};
 
 use super::client::call;
@@ -123,10 +123,11 @@ async fn filters_choose_among_open_and_closed_shards() {
     let model = Model::with_stream("s", 2).await;
     // As a split of the first shard, ten seconds later, will leave it.
     model.edit_stream("s", |stream| {
-        stream.shards[0].closed = Some(Position::new(1, 0));
+        stream.shards[0].closed = Some(START.plus(10_000));
         for index in 2..4 {
             let mut child = stream.shards[0].clone();
             (child.index, child.number, child.closed) = (index, ShardNumber(90 + index), None);
+            child.parents = vec![0];
             child.created = START.plus(10_000);
             stream.shards.push(child);
         }
@@ -146,12 +147,20 @@ async fn filters_choose_among_open_and_closed_shards() {
         ),
         (
             json!({"Type": "AT_TIMESTAMP", "Timestamp": 1_700_000_010.0}),
-            vec![0, 1, 2, 3],
+            vec![1, 2, 3],
         ),
         (json!({"Type": "AT_TIMESTAMP", "Timestamp": 1.0}), vec![]),
         (
             json!({"Type": "FROM_TIMESTAMP", "Timestamp": 1.0}),
             vec![0, 1, 2, 3],
+        ),
+        (
+            json!({"Type": "FROM_TIMESTAMP", "Timestamp": 1_700_000_010.0}),
+            vec![0, 1, 2, 3],
+        ),
+        (
+            json!({"Type": "FROM_TIMESTAMP", "Timestamp": 1_700_000_010.001}),
+            vec![1, 2, 3],
         ),
     ];
     for (filter, expected) in cases {
@@ -163,13 +172,15 @@ async fn filters_choose_among_open_and_closed_shards() {
         .ok();
     let ending = &listed["Shards"][0]["SequenceNumberRange"]["EndingSequenceNumber"];
     assert_eq!(ending.as_str().unwrap().len(), 56);
+    assert_eq!(listed["Shards"][2]["ParentShardId"], "shardId-000000000000");
+    assert!(listed["Shards"][1].get("ParentShardId").is_none());
 }
 
 #[tokio::test]
 async fn a_filter_holds_on_the_following_pages() {
     let model = Model::with_stream("s", 4).await;
     model.edit_stream("s", |stream| {
-        stream.shards[2].closed = Some(Position::new(1, 0))
+        stream.shards[2].closed = Some(START)
     });
     let body = json!({"StreamName": "s", "MaxResults": 2, "ShardFilter": {"Type": "AT_LATEST"}});
     let first = call(&model, "ListShards", body).await.ok();

@@ -80,13 +80,17 @@ async fn a_stream_has_four_shards_unless_told_otherwise() {
             "StreamName": "s",
             "StreamARN": ARN,
             "StreamStatus": "ACTIVE",
-            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+            "StreamModeDetails": {"StreamMode": "ON_DEMAND"},
+            "RecordDistributionStrategy": "USER_PARTITION_KEY",
+            "StreamId": summary["StreamDescriptionSummary"]["StreamId"],
             "RetentionPeriodHours": 24,
             "StreamCreationTimestamp": 1_700_000_000.0,
             "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
             "EncryptionType": "NONE",
             "OpenShardCount": 4,
             "ConsumerCount": 0,
+            "QueueCount": 0,
+            "ChannelCount": 0,
             "MaxRecordSizeInKiB": 1024,
         }})
     );
@@ -128,16 +132,14 @@ async fn shard_counts_are_bounded() {
     );
     create(501).await.is(
         "LimitExceededException",
-        "This request would exceed the shard limit for the account 123456789012 in us-east-1. \
-         Limit: 500. \
-         Number of additional shards that would have resulted from this request: 501.",
+        "A stream can have up to 500 open shards here; 501 were asked for.",
     );
     create(i64::MAX).await.refused();
     create(500).await.ok();
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_yet_is_refused_rather_than_forgotten() {
+async fn a_stream_is_created_with_its_settings() {
     let model = Model::new();
     let create = |extra: Value| {
         let mut body = json!({"StreamName": "s", "ShardCount": 1});
@@ -147,16 +149,18 @@ async fn what_cannot_be_kept_yet_is_refused_rather_than_forgotten() {
         let model = model.clone();
         async move { call(&model, "CreateStream", body).await }
     };
-    let tagged = create(json!({"Tags": {"a": "b"}})).await;
-    tagged.is("InvalidArgumentException", "Tags is not supported yet.");
-    let sized = create(json!({"MaxRecordSizeInKiB": 2048})).await;
-    sized.is(
-        "InvalidArgumentException",
-        "MaxRecordSizeInKiB is not supported yet.",
-    );
-    create(json!({"Tags": {}, "MaxRecordSizeInKiB": 1024}))
+    let (name, _) = create(json!({"Tags": {"a!": "b"}})).await.refused();
+    assert_eq!(name, "InvalidArgumentException");
+    create(json!({"Tags": {"a": "b"}, "MaxRecordSizeInKiB": 2048}))
         .await
         .ok();
+    let summary = call(&model, "DescribeStreamSummary", json!({"StreamName": "s"}))
+        .await
+        .ok();
+    let summary = &summary["StreamDescriptionSummary"];
+    assert_eq!(summary["MaxRecordSizeInKiB"], 2048);
+    let large = "a".repeat(2_097_151);
+    put(&model, "s", "k", &large).await;
 }
 
 #[tokio::test]
@@ -223,11 +227,20 @@ async fn streams_are_found_by_name_and_by_arn() {
     for good in [
         json!({"StreamName": "s"}),
         json!({"StreamARN": ARN}),
-        json!({"StreamARN": elsewhere}),
         json!({"StreamName": "s", "StreamARN": ARN}),
         json!({"StreamName": "s", "StreamARN": null}),
     ] {
         describe(good).await.ok();
+    }
+    let described = describe(json!({"StreamName": "s"})).await.ok();
+    let id = &described["StreamDescriptionSummary"]["StreamId"];
+    describe(json!({"StreamId": id})).await.ok();
+    for bad in [
+        json!({"StreamARN": elsewhere}),
+        json!({"StreamId": "abcdefghijklmnopqrst-uvw"}),
+    ] {
+        let (name, _) = describe(bad).await.refused();
+        assert_eq!(name, "ResourceNotFoundException");
     }
     describe(json!({})).await.is(
         "InvalidArgumentException",

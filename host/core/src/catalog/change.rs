@@ -9,7 +9,10 @@ use super::{
     Catalog,
     function::Function,
     key::{self, CatalogKey},
-    stream::Stream,
+    stream::{
+        NewStream, Status,
+        tags::{self, TagsRefused},
+    },
     trigger::{SettingError, Trigger, TriggerSettings},
 };
 use crate::{
@@ -27,11 +30,25 @@ pub enum Request {
     CreateStream {
         /// Its name.
         name: StreamName,
-        /// How many shards.
-        shards: u32,
+        /// What it shall be.
+        settings: NewStream,
+    },
+    /// Changes a stream.
+    ChangeStream {
+        /// Which.
+        name: StreamName,
+        /// How.
+        change: StreamChange,
     },
     /// Deletes a stream and its records.
     DeleteStream {
+        /// Which.
+        name: StreamName,
+        /// Whether its registered consumers go with it; else a stream that has some stays.
+        with_consumers: bool,
+    },
+    /// Removes what is left of a stream that was deleted, once that does not show any more.
+    ForgetStream {
         /// Which.
         name: StreamName,
     },
@@ -76,6 +93,31 @@ pub enum Request {
     },
 }
 
+/// A change of one stream, by its subject.
+#[derive(Debug, Clone)]
+pub enum StreamChange {
+    /// Its tags.
+    Tags(tags::Change),
+}
+
+/// What a host allows, and how it seems to work.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Open shards of a region.
+    pub shard_limit: u32,
+    /// How long a change shows as one, in milliseconds.
+    pub change_ms: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            shard_limit: limit::SHARD_LIMIT_DEFAULT,
+            change_ms: 0,
+        }
+    }
+}
+
 /// Why a change is not made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
@@ -99,6 +141,38 @@ pub enum Refused {
         /// How many may be.
         allowed: u32,
     },
+    /// The region would have too many shards.
+    #[error("{more} shards more than the {open} of the region would exceed the limit of {allowed}")]
+    ShardLimit {
+        /// How many there are.
+        open: u32,
+        /// How many more were asked for.
+        more: u32,
+        /// How many may be.
+        allowed: u32,
+    },
+    /// A change that is under way excludes this one.
+    #[error("stream `{stream}` is {status:?}, not active")]
+    NotActive {
+        /// Which stream.
+        stream: StreamName,
+        /// What it is doing.
+        status: Status,
+    },
+    /// The stream has registered consumers.
+    #[error("stream `{0}` has registered consumers")]
+    HasConsumers(StreamName),
+    /// Something reads the stream.
+    #[error("stream `{stream}` has {what}; delete them first")]
+    Read {
+        /// Which stream.
+        stream: StreamName,
+        /// What reads it.
+        what: &'static str,
+    },
+    /// Tags are not right.
+    #[error(transparent)]
+    Tags(#[from] TagsRefused),
     /// Something that exists depends on it.
     #[error("stream `{stream}` is used by trigger `{trigger}`; delete the trigger first")]
     InUse {
@@ -133,10 +207,17 @@ impl Catalog {
     ///
     /// # Errors
     /// The reason why the change is not made.
-    pub fn decide(&self, request: Request, now: Millis) -> Result<Change, Refused> {
+    pub fn decide(&self, request: Request, now: Millis, rules: &Rules) -> Result<Change, Refused> {
         match request {
-            Request::CreateStream { name, shards } => self.create_stream(name, shards, now),
-            Request::DeleteStream { name } => self.delete_stream(name),
+            Request::CreateStream { name, settings } => {
+                self.create_stream(name, settings, now, rules)
+            }
+            Request::ChangeStream { name, change } => self.change_stream(name, change, now, rules),
+            Request::DeleteStream {
+                name,
+                with_consumers,
+            } => self.delete_stream(name, with_consumers, now, rules),
+            Request::ForgetStream { name } => self.forget_stream(name, now),
             Request::PutFunction {
                 name,
                 module,
@@ -164,52 +245,6 @@ impl Catalog {
             Request::EnableTrigger { name, enabled } => self.enable_trigger(name, enabled, now),
             Request::DeleteTrigger { name } => self.delete_trigger(name),
         }
-    }
-
-    fn create_stream(&self, name: StreamName, shards: u32, now: Millis) -> Result<Change, Refused> {
-        if self.streams.contains_key(&name) {
-            return Err(Refused::StreamExists(name));
-        }
-        let left = limit::SHARDS_EVER - self.counters.next_shard;
-        let allowed = left.min(limit::SHARDS_OF_STREAM);
-        if !(1..=allowed).contains(&shards) {
-            return Err(Refused::Shards {
-                asked: shards,
-                allowed,
-            });
-        }
-        let mut next = self.clone();
-        let stream = Stream::new(
-            name.clone(),
-            shards,
-            ShardNumber(next.counters.next_shard),
-            now,
-        );
-        next.counters.next_shard += shards;
-        let puts = vec![
-            put(CatalogKey::Stream(name.clone()), &stream),
-            put(CatalogKey::Counters, &next.counters),
-        ];
-        next.streams.insert(name, Arc::new(stream));
-        Ok(Change::of(next, puts, true))
-    }
-
-    fn delete_stream(&self, name: StreamName) -> Result<Change, Refused> {
-        let mut next = self.clone();
-        let Some(stream) = next.streams.remove(&name) else {
-            return Err(Refused::NoStream(name));
-        };
-        let uses =
-            |t: &TriggerSettings| t.stream == name || t.on_failure_stream.as_ref() == Some(&name);
-        if let Some(user) = self.triggers.values().find(|t| uses(&t.settings)) {
-            return Err(Refused::InUse {
-                stream: name,
-                trigger: user.name.clone(),
-            });
-        }
-        let mut change = Change::of(next, vec![delete(CatalogKey::Stream(name))], false);
-        change.commit.drops = stream.shards.iter().map(|shard| shard.number).collect();
-        Ok(change)
     }
 
     fn put_function(&self, function: Function, wasm: Bytes) -> Change {
@@ -267,7 +302,7 @@ impl Catalog {
             return Err(Refused::NoFunction(settings.function));
         }
         for stream in [Some(&settings.stream), settings.on_failure_stream.as_ref()] {
-            if let Some(missing) = stream.filter(|name| !self.streams.contains_key(*name)) {
+            if let Some(missing) = stream.filter(|name| self.living(name.as_str()).is_none()) {
                 return Err(Refused::NoStream(missing.clone()));
             }
         }
@@ -333,7 +368,7 @@ impl Catalog {
 }
 
 impl Change {
-    fn of(catalog: Catalog, puts: Vec<Put>, created: bool) -> Self {
+    pub(super) fn of(catalog: Catalog, puts: Vec<Put>, created: bool) -> Self {
         let commit = Commit {
             puts,
             ..Commit::default()
@@ -358,7 +393,7 @@ fn fixed_settings(before: &TriggerSettings, after: &TriggerSettings) -> Result<(
     Ok(())
 }
 
-fn put(key: CatalogKey, value: &impl serde::Serialize) -> Put {
+pub(super) fn put(key: CatalogKey, value: &impl serde::Serialize) -> Put {
     let json =
         serde_json::to_vec(value).expect("catalog entries have text keys and no failing parts");
     Put {
@@ -367,7 +402,7 @@ fn put(key: CatalogKey, value: &impl serde::Serialize) -> Put {
     }
 }
 
-fn delete(key: CatalogKey) -> Put {
+pub(super) fn delete(key: CatalogKey) -> Put {
     Put {
         key: key.bytes(),
         value: None,

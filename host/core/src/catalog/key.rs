@@ -1,11 +1,13 @@
-//! The families of keys in the log's key space: `c/` catalog, `l/` lanes, `x/` state, `m/` modules.
+//! The families of keys in the log's key space: `c/` catalog, `l/` lanes, `x/` state, `m/` modules,
+//! `q/` queues, `h/` channels.
+//!
 //! Beside them stands the one key of [`crate::read::token::STORED_AT`].
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    name::{FunctionName, StreamName, TriggerName},
+    name::{ChannelName, FunctionName, QueueName, StreamName, TriggerName},
     position::ShardNumber,
 };
 
@@ -23,6 +25,12 @@ pub struct Counters {
     pub next_trigger: u64,
     /// The next function version's number, over all functions.
     pub next_version: u64,
+    /// The next queue's id.
+    #[serde(default)]
+    pub next_queue: u64,
+    /// The next channel's id.
+    #[serde(default)]
+    pub next_channel: u64,
 }
 
 /// A parsed key under [`CATALOG`].
@@ -34,6 +42,12 @@ pub enum CatalogKey {
     Function(FunctionName),
     /// `c/t/NAME`
     Trigger(TriggerName),
+    /// `c/q/NAME`
+    Queue(QueueName),
+    /// `c/h/NAME`
+    Channel(ChannelName),
+    /// `c/a`
+    Account,
     /// `c/n`
     Counters,
 }
@@ -46,6 +60,9 @@ impl CatalogKey {
             Self::Stream(name) => format!("c/s/{name}"),
             Self::Function(name) => format!("c/f/{name}"),
             Self::Trigger(name) => format!("c/t/{name}"),
+            Self::Queue(name) => format!("c/q/{name}"),
+            Self::Channel(name) => format!("c/h/{name}"),
+            Self::Account => "c/a".to_owned(),
             Self::Counters => "c/n".to_owned(),
         }
         .into()
@@ -55,14 +72,18 @@ impl CatalogKey {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        if text == "c/n" {
-            return Some(Self::Counters);
+        match text {
+            "c/n" => return Some(Self::Counters),
+            "c/a" => return Some(Self::Account),
+            _ => {}
         }
         let (family, name) = text.strip_prefix("c/")?.split_once('/')?;
         match family {
             "s" => name.try_into().ok().map(Self::Stream),
             "f" => name.try_into().ok().map(Self::Function),
             "t" => name.try_into().ok().map(Self::Trigger),
+            "q" => name.try_into().ok().map(Self::Queue),
+            "h" => name.try_into().ok().map(Self::Channel),
             _ => None,
         }
     }
@@ -119,12 +140,15 @@ mod tests {
             CatalogKey::Stream("a.b".try_into().unwrap()),
             CatalogKey::Function("f".try_into().unwrap()),
             CatalogKey::Trigger("t".try_into().unwrap()),
+            CatalogKey::Queue("eu-west-1:q".try_into().unwrap()),
+            CatalogKey::Channel("c".try_into().unwrap()),
+            CatalogKey::Account,
             CatalogKey::Counters,
         ];
         for key in keys {
             assert_eq!(CatalogKey::parse(&key.bytes()), Some(key.clone()));
         }
-        assert_eq!(CatalogKey::parse(b"c/q/x"), None);
+        assert_eq!(CatalogKey::parse(b"c/z/x"), None);
     }
 
     #[test]

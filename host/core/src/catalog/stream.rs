@@ -1,20 +1,88 @@
-//! A stream and its shards.
+//! A stream: its settings, its shards, who reads it. What may be changed is one file a subject.
+
+mod change;
+pub mod consumer;
+pub mod policy;
+pub mod reshard;
+pub mod setting;
+pub mod tags;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    consumer::Consumer,
+    setting::{Distribution, ShardMetric, StreamMode},
+    tags::Tags,
+};
 use crate::{
     hash_key::{HashKey, HashRange},
-    name::StreamName,
-    position::{Position, ShardNumber},
+    limit,
+    name::{ConsumerName, StreamName},
+    position::ShardNumber,
     time::Millis,
 };
 
-/// As Kinesis has it. CREATING and UPDATING come with resharding.
+/// What a stream, or something of it, is doing. As Kinesis has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum StreamStatus {
+pub enum Status {
+    /// Was made a moment ago.
+    Creating,
     /// Takes and gives records.
     Active,
+    /// Was changed a moment ago; takes and gives records.
+    Updating,
+    /// Its records are gone.
+    Deleting,
+}
+
+impl Status {
+    /// As Kinesis writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Updating => "UPDATING",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+/// A change that still shows. Kinesis takes seconds for what is done here at once; clients wait for
+/// the status, so they are given one to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// What shows.
+    pub status: Status,
+    /// Until when.
+    pub until: Millis,
+}
+
+impl Transition {
+    /// `status` from `now` for `ms`; none where that is no time at all.
+    #[must_use]
+    pub fn new(status: Status, now: Millis, ms: u64) -> Option<Self> {
+        let until = now.plus(ms);
+        (ms > 0).then_some(Self { status, until })
+    }
+
+    /// What shows at `now` of something that may be in transition.
+    #[must_use]
+    pub fn status(transition: Option<Self>, now: Millis) -> Status {
+        match transition {
+            Some(Self { status, until }) if now < until => status,
+            _ => Status::Active,
+        }
+    }
+
+    /// Whether something that may be in transition was deleted and does not show any more.
+    #[must_use]
+    pub fn is_over(transition: Option<Self>, now: Millis) -> bool {
+        transition.is_some_and(|t| t.status == Status::Deleting && t.until <= now)
+    }
 }
 
 /// A stream.
@@ -24,12 +92,47 @@ pub struct Stream {
     pub name: StreamName,
     /// When it was created.
     pub created: Millis,
-    /// What it is doing.
-    pub status: StreamStatus,
+    /// The newest change, while it shows.
+    #[serde(default)]
+    pub transition: Option<Transition>,
+    /// Who decides how many shards it has.
+    #[serde(default)]
+    pub mode: StreamMode,
     /// How long records are kept, in hours.
     pub retention_hours: u32,
-    /// All shards that ever were, by index. Open ones have no `closed`.
+    /// KiB of a record's data and key at most.
+    #[serde(default = "record_kib")]
+    pub record_kib: u32,
+    /// MiB a second that an on-demand stream shall always take.
+    #[serde(default)]
+    pub warm_mibps: Option<u32>,
+    /// The key under which it is said to be encrypted. It is kept and shown, nothing more.
+    #[serde(default)]
+    pub encryption_key: Option<String>,
+    /// Which figures of its shards are shown.
+    #[serde(default)]
+    pub monitored: BTreeSet<ShardMetric>,
+    /// What decides about a record's shard.
+    #[serde(default)]
+    pub distribution: Distribution,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Its resource policy, as JSON.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// Its registered consumers.
+    #[serde(default)]
+    pub consumers: BTreeMap<ConsumerName, Consumer>,
+    /// When it was resized by count, in the last 24 hours.
+    #[serde(default)]
+    pub resized: Vec<Millis>,
+    /// All shards that are left, by index. Open ones have no `closed`.
     pub shards: Vec<Shard>,
+}
+
+fn record_kib() -> u32 {
+    limit::RECORD_KIB_DEFAULT
 }
 
 /// A shard of a stream.
@@ -43,8 +146,11 @@ pub struct Shard {
     pub range: HashRange,
     /// When it was created.
     pub created: Millis,
-    /// Where it ended, once it is closed.
-    pub closed: Option<Position>,
+    /// When it was closed. Its end is where the log says that it is.
+    pub closed: Option<Millis>,
+    /// The indexes of the shards that it took over from: one after a split, two after a merge.
+    #[serde(default)]
+    pub parents: Vec<u32>,
 }
 
 impl Shard {
@@ -52,6 +158,40 @@ impl Shard {
     #[must_use]
     pub fn id(&self) -> String {
         format!("shardId-{:012}", self.index)
+    }
+}
+
+/// What a stream is created with.
+#[derive(Debug, Clone, Default)]
+pub struct NewStream {
+    /// How many shards; as many as Kinesis gives where it is not said.
+    pub shards: Option<u32>,
+    /// See [`Stream::mode`].
+    pub mode: StreamMode,
+    /// See [`Stream::record_kib`].
+    pub record_kib: Option<u32>,
+    /// See [`Stream::warm_mibps`].
+    pub warm_mibps: Option<u32>,
+    /// See [`Stream::distribution`].
+    pub distribution: Distribution,
+    /// See [`Stream::tags`].
+    pub tags: Tags,
+}
+
+impl NewStream {
+    /// With that many shards, everything else as by default.
+    #[must_use]
+    pub fn of(shards: u32) -> Self {
+        Self {
+            shards: Some(shards),
+            ..Self::default()
+        }
+    }
+
+    /// How many shards the stream begins with.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.shards.unwrap_or(limit::SHARDS_DEFAULT)
     }
 }
 
@@ -65,17 +205,47 @@ impl Stream {
             range,
             created: now,
             closed: None,
+            parents: Vec::new(),
         };
         Self {
             name,
             created: now,
-            status: StreamStatus::Active,
-            retention_hours: crate::limit::RETENTION_DEFAULT_HOURS,
+            transition: None,
+            mode: StreamMode::default(),
+            retention_hours: limit::RETENTION_DEFAULT_HOURS,
+            record_kib: record_kib(),
+            warm_mibps: None,
+            encryption_key: None,
+            monitored: BTreeSet::new(),
+            distribution: Distribution::default(),
+            tags: Tags::default(),
+            policy: None,
+            consumers: BTreeMap::new(),
+            resized: Vec::new(),
             shards: (0..).zip(HashRange::split_all(count)).map(shard).collect(),
         }
     }
 
-    /// The shards that take records, in the order of their hash keys.
+    /// What it is doing.
+    #[must_use]
+    pub fn status(&self, now: Millis) -> Status {
+        Transition::status(self.transition, now)
+    }
+
+    /// Whether it was deleted, and does not even show as that any more.
+    #[must_use]
+    pub fn is_gone(&self, now: Millis) -> bool {
+        Transition::is_over(self.transition, now)
+    }
+
+    /// Whether it was deleted. Its records are gone, but it may still show.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.transition
+            .is_some_and(|t| t.status == Status::Deleting)
+    }
+
+    /// The shards that take records, in the order of their indexes.
     pub fn open_shards(&self) -> impl Iterator<Item = &Shard> {
         self.shards.iter().filter(|shard| shard.closed.is_none())
     }
@@ -96,6 +266,13 @@ impl Stream {
         self.shards.iter().find(|shard| shard.index == index)
     }
 
+    /// The shards that took over from the shard of that index.
+    pub fn children(&self, index: u32) -> impl Iterator<Item = &Shard> {
+        self.shards
+            .iter()
+            .filter(move |shard| shard.parents.contains(&index))
+    }
+
     /// Records that arrived before this are expired.
     #[must_use]
     pub fn horizon(&self, now: Millis) -> Millis {
@@ -103,5 +280,70 @@ impl Stream {
             now.0
                 .saturating_sub(u64::from(self.retention_hours) * 3_600_000),
         )
+    }
+
+    /// Bytes of a record's data and key at most.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        self.record_kib as usize * 1024
+    }
+
+    /// Another name for the same stream, which newer clients may send: 20 and 3 characters.
+    /// It is derived, so it needs no room and cannot be given twice within a cell.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let seed = format!("{} {}", self.name, self.created.0);
+        let mut rest = HashKey::of(seed.as_bytes()).0;
+        let mut digit = || {
+            let digit = (rest % 36) as u32;
+            rest /= 36;
+            char::from_digit(digit, 36).expect("it is below 36")
+        };
+        let mut id: String = (0..20).map(|_| digit()).collect();
+        id.push('-');
+        id.extend((0..3).map(|_| digit()));
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream() -> Stream {
+        Stream::new("s".try_into().unwrap(), 2, ShardNumber(0), Millis(5))
+    }
+
+    #[test]
+    fn a_change_shows_for_its_time() {
+        let mut stream = stream();
+        assert_eq!(stream.status(Millis(5)), Status::Active);
+        stream.transition = Transition::new(Status::Creating, Millis(5), 10);
+        assert_eq!(stream.status(Millis(14)), Status::Creating);
+        assert_eq!(stream.status(Millis(15)), Status::Active);
+        assert!(!stream.is_gone(Millis(15)));
+        stream.transition = Transition::new(Status::Deleting, Millis(5), 10);
+        assert!(!stream.is_gone(Millis(14)));
+        assert!(stream.is_gone(Millis(15)));
+        assert_eq!(Transition::new(Status::Creating, Millis(5), 0), None);
+    }
+
+    #[test]
+    fn an_older_entry_is_still_read() {
+        let stored = r#"{"name":"s","created":5,"status":"ACTIVE","retention_hours":24,"shards":[
+            {"index":0,"number":3,"created":5,"closed":null,
+             "range":{"start":"0","end":"340282366920938463463374607431768211455"}}]}"#;
+        let read: Stream = serde_json::from_str(stored).unwrap();
+        let new = Stream::new("s".try_into().unwrap(), 1, ShardNumber(3), Millis(5));
+        assert_eq!(read, new);
+    }
+
+    #[test]
+    fn ids_have_the_form_of_kinesis() {
+        let id = stream().id();
+        let (front, back) = id.split_once('-').unwrap();
+        assert_eq!((front.len(), back.len()), (20, 3));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        assert!(front.chars().chain(back.chars()).all(plain), "{id}");
     }
 }

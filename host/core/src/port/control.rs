@@ -34,6 +34,13 @@ pub trait Control: Send + Sync + fmt::Debug + 'static {
     /// Everything that exists at the moment. Cheap.
     fn catalog(&self) -> Arc<Catalog>;
 
+    /// Everything that exists once the changes that are under way can be seen. For those who found
+    /// that what they know is old, such as the shards of a stream.
+    fn current(&self) -> Later<'static, Arc<Catalog>>;
+
+    /// Waits until something has changed since `seen` was everything that exists.
+    fn changed(&self, seen: Arc<Catalog>) -> Later<'static, Arc<Catalog>>;
+
     /// Decides `request` by [`Catalog::decide`], commits the change, shows it to all, and tells the
     /// triggers. When it returns, the change is in effect.
     fn apply(&self, request: Request) -> Later<'static, Result<Change, ControlError>>;

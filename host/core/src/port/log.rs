@@ -75,6 +75,8 @@ pub struct Commit {
     pub appends: Vec<Append>,
     /// Keys; the last put of a key wins.
     pub puts: Vec<Put>,
+    /// Shards that take no records after this commit. Theirs stay readable.
+    pub closes: Vec<ShardNumber>,
     /// Shards that end with this commit; their records are removed in the background.
     pub drops: Vec<ShardNumber>,
 }
@@ -99,6 +101,9 @@ pub enum CommitError {
     /// Nothing was written: the shard was dropped.
     #[error("shard {0:?} is gone")]
     Gone(ShardNumber),
+    /// Nothing was written: the shard was closed by a split or a merge. Its children take the records.
+    #[error("shard {0:?} is closed")]
+    Closed(ShardNumber),
     /// It may or may not have happened; read before trying again.
     #[error("the commit's outcome is unknown: {0}")]
     Ambiguous(String),

@@ -94,7 +94,7 @@ pub fn plan<'s, 'r>(
     };
     for (index, record) in records.enumerate() {
         let bytes = record.bytes + record.key.len();
-        let limit = limit::RECORD_BYTES;
+        let limit = stream.record_bytes();
         if bytes > limit {
             return Err(PutRefused::RecordTooLarge {
                 index,
@@ -263,7 +263,7 @@ mod tests {
     fn closed_shards_get_nothing() {
         let mut stream = stream(2);
         let mut child = stream.shards[0].clone();
-        stream.shards[0].closed = Some(crate::position::Position::START);
+        stream.shards[0].closed = Some(Millis(1));
         child.index = 2;
         child.number = ShardNumber(99);
         // Order by index is not order by hash key once shards were split.

@@ -94,7 +94,7 @@ mod tests {
     fn closed_shards_take_nothing() {
         let mut stream = stream(2);
         let mut child = stream.shards[1].clone();
-        stream.shards[1].closed = Some(crate::position::Position::START);
+        stream.shards[1].closed = Some(Millis(1));
         child.index = 2;
         child.number = ShardNumber(99);
         // Order by index is not order by hash key once shards were split.

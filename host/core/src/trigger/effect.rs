@@ -64,7 +64,8 @@ impl From<CommitError> for Unsettled {
     fn from(error: CommitError) -> Self {
         let text = error.to_string();
         match error {
-            CommitError::Full | CommitError::Busy => Self::Postponed(text),
+            // A shard that was closed since has children that the next plan finds.
+            CommitError::Full | CommitError::Busy | CommitError::Closed(_) => Self::Postponed(text),
             // A stream was deleted after the commit was planned.
             CommitError::TooLarge { .. } | CommitError::Gone(_) => Self::Refused(text),
             CommitError::Ambiguous(_) | CommitError::Unavailable(_) => Self::Unknown(text),
@@ -158,7 +159,7 @@ impl Effects {
 fn existing<'a>(catalog: &'a Catalog, stream: &StreamName) -> Result<&'a Stream, Unsettled> {
     let missing = || Unsettled::Refused(format!("stream `{stream}` does not exist"));
     catalog
-        .stream(stream.as_str())
+        .living(stream.as_str())
         .map(|stream| &**stream)
         .ok_or_else(missing)
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use millstream_core::{
     batch::Output,
     block::{BlockBuilder, Slice},
-    catalog::{Catalog, Request, key},
+    catalog::{Catalog, NewStream, Request, Rules, key},
     port::{
         Commit, Disposition, GuestError, InvokeError, ModuleInfo, Page, ReadLimits, RecordFailure,
         Verdict,
@@ -89,7 +89,7 @@ impl World {
                 catalog,
                 Request::CreateStream {
                     name: stream.try_into().unwrap(),
-                    shards: 1,
+                    settings: NewStream::of(1),
                 },
             );
         }
@@ -348,5 +348,8 @@ fn letter(data: &[u8]) -> Letter {
 }
 
 fn changed(catalog: Catalog, request: Request) -> Catalog {
-    catalog.decide(request, Millis(0)).unwrap().catalog
+    catalog
+        .decide(request, Millis(0), &Rules::default())
+        .unwrap()
+        .catalog
 }

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use millstream_core::{
     block::BlockBuilder,
-    catalog::{Catalog, Request},
+    catalog::{Catalog, NewStream, Request, Rules},
     hash_key::HashKey,
     port::{LaneStatus, ModuleInfo, Triggers},
     position::ShardNumber,
@@ -59,7 +59,10 @@ impl Host {
 
     pub(crate) async fn stream(&mut self, name: &str, shards: u32) {
         let name = name.try_into().unwrap();
-        self.apply(Request::CreateStream { name, shards }).await;
+        self.apply(Request::CreateStream {
+            name,
+            settings: NewStream::of(shards),
+        }).await;
     }
 
     pub(crate) async fn upload(&mut self, name: &str) {
@@ -107,7 +110,7 @@ impl Host {
     }
 
     pub(crate) async fn apply(&mut self, request: Request) {
-        self.catalog = self.catalog.decide(request, clock()).unwrap().catalog;
+        self.catalog = self.catalog.decide(request, clock(), &Rules::default()).unwrap().catalog;
         self.reconcile().await;
     }
 

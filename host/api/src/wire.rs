@@ -1,9 +1,12 @@
 //! JSON 1.1 as Amazon's services take it: the target, the types, the constraints, the answer.
 
 pub(crate) mod answer;
+pub(crate) mod cbor;
 pub(crate) mod constraint;
 pub(crate) mod decode;
+pub(crate) mod eventstream;
 pub(crate) mod excerpt;
+pub(crate) mod form;
 pub(crate) mod schema;
 pub(crate) mod target;
 pub(crate) mod timestamp;

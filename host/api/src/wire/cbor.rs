@@ -1,0 +1,9 @@
+//! CBOR 1.1 as Amazon's Java SDK speaks it: the same values as in JSON, but blobs are byte strings and
+//! moments are tag 1 with whole milliseconds, in both directions.
+
+mod encode;
+
+pub(crate) use encode::encode;
+
+/// The tag of a moment.
+const MOMENT: u64 = 1;

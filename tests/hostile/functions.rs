@@ -20,6 +20,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("state-flood", &["state_entries"]),
     ("state-huge", &["state_bytes"]),
     ("call-huge", &["call_bytes", "memory_bytes"]),
+    ("random-huge", &["random_bytes"]),
+    ("hold", &["handles"]),
     ("trap", &["trap"]),
     ("panic", &["trap"]),
     ("exit", &["exit", "trap"]),

@@ -34,6 +34,10 @@ pub(crate) fn run(name: &str, argument: &str) {
             let _ = runtime::get_many(&vec![argument.to_owned(); 100_000]);
         }
         "trap" => trap(),
+        "random-huge" => {
+            black_box(wasip2::random::random::get_random_bytes(2 * MIB as u64));
+        }
+        "hold" => hold(argument.parse().unwrap_or(100_000)),
         "panic" => panic!("this is {}", black_box("the guest's panic")),
         "exit" => process::exit(argument.parse().unwrap_or(0)),
         "allocate" => {
@@ -76,6 +80,12 @@ fn emit_all(times: usize, bytes: usize) {
             data: vec![0; bytes],
         });
     }
+}
+
+/// Asks for timers and keeps them all.
+fn hold(timers: usize) {
+    let timer = |_| wasip2::clocks::monotonic_clock::subscribe_duration(0);
+    black_box((0..timers).map(timer).collect::<Vec<_>>());
 }
 
 fn set(key: String, value: Vec<u8>) {

@@ -32,7 +32,9 @@ impl fmt::Display for Named {
 pub(crate) enum Fault {
     #[error("Unable to determine service/operation name to be authorized")]
     NotARequest,
-    #[error("the content type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1")]
+    #[error(
+        "the content type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1"
+    )]
     UnknownContent,
     #[error("the operation is unknown")]
     UnknownOperation,
@@ -198,10 +200,13 @@ impl Fault {
             | Self::NoShard { .. }
             | Self::UnreadableShard { .. }
             | Self::NotFound(_) => "ResourceNotFoundException",
-            Self::StreamExists(_) | Self::StreamInUse { .. } | Self::InUse(_) | Self::NotActive { .. } => {
-                "ResourceInUseException"
-            },
-            Self::ShardLimit { .. } | Self::ShardsOfStream { .. } | Self::Limit(_) => "LimitExceededException",
+            Self::StreamExists(_)
+            | Self::StreamInUse { .. }
+            | Self::InUse(_)
+            | Self::NotActive { .. } => "ResourceInUseException",
+            Self::ShardLimit { .. } | Self::ShardsOfStream { .. } | Self::Limit(_) => {
+                "LimitExceededException"
+            }
             Self::ExpiredToken => "ExpiredNextTokenException",
             Self::ExpiredIterator { .. } => "ExpiredIteratorException",
             Self::DryRun => "DryRunOperationException",

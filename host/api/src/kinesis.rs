@@ -99,7 +99,7 @@ async fn handle(State(kinesis): State<Arc<Kinesis>>, request: Request) -> Respon
 fn target(method: &Method, headers: &HeaderMap) -> Result<(Form, Option<Action>), Fault> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let content = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    let form = Form::parse(content.split(';').next().unwrap_or_default().trim());
+    let form = Form::parse(content);
     let target = text("x-amz-target");
     if method != Method::POST || (form.is_none() && target.is_none()) {
         return Err(Fault::NotARequest);
@@ -148,18 +148,24 @@ impl Kinesis {
 
 async fn act(action: Action, call: &Call<'_>) -> Result<Answer, Fault> {
     match action {
-        Action::AcknowledgeDeadLetterQueueRecords => queue::acknowledge_dead_letter_queue_records::answer(call).await,
+        Action::AcknowledgeDeadLetterQueueRecords => {
+            queue::acknowledge_dead_letter_queue_records::answer(call).await
+        }
         Action::AcknowledgeQueueRecords => queue::acknowledge_queue_records::answer(call).await,
         Action::AddTagsToStream => tags::add_tags_to_stream::answer(call).await,
         Action::CreateChannel => channel::create_channel::answer(call).await,
         Action::CreateQueue => queue::create_queue::answer(call).await,
         Action::CreateStream => create_stream::answer(call).await,
-        Action::DecreaseStreamRetentionPeriod => setting::decrease_stream_retention_period::answer(call).await,
+        Action::DecreaseStreamRetentionPeriod => {
+            setting::decrease_stream_retention_period::answer(call).await
+        }
         Action::DeleteChannel => channel::delete_channel::answer(call).await,
         Action::DeleteQueue => queue::delete_queue::answer(call).await,
         Action::DeleteResourcePolicy => policy::delete_resource_policy::answer(call).await,
         Action::DeleteStream => delete_stream::answer(call).await,
-        Action::DeregisterStreamConsumer => consumer::deregister_stream_consumer::answer(call).await,
+        Action::DeregisterStreamConsumer => {
+            consumer::deregister_stream_consumer::answer(call).await
+        }
         Action::DescribeAccountSettings => setting::describe_account_settings::answer(call).await,
         Action::DescribeChannel => channel::describe_channel::answer(call).await,
         Action::DescribeLimits => setting::describe_limits::answer(call).await,
@@ -167,12 +173,16 @@ async fn act(action: Action, call: &Call<'_>) -> Result<Answer, Fault> {
         Action::DescribeStream => describe_stream::answer(call).await,
         Action::DescribeStreamConsumer => consumer::describe_stream_consumer::answer(call).await,
         Action::DescribeStreamSummary => describe_stream_summary::answer(call).await,
-        Action::DisableEnhancedMonitoring => setting::disable_enhanced_monitoring::answer(call).await,
+        Action::DisableEnhancedMonitoring => {
+            setting::disable_enhanced_monitoring::answer(call).await
+        }
         Action::EnableEnhancedMonitoring => setting::enable_enhanced_monitoring::answer(call).await,
         Action::GetRecords => get_records::answer(call).await,
         Action::GetResourcePolicy => policy::get_resource_policy::answer(call).await,
         Action::GetShardIterator => get_shard_iterator::answer(call).await,
-        Action::IncreaseStreamRetentionPeriod => setting::increase_stream_retention_period::answer(call).await,
+        Action::IncreaseStreamRetentionPeriod => {
+            setting::increase_stream_retention_period::answer(call).await
+        }
         Action::ListChannels => channel::list_channels::answer(call).await,
         Action::ListQueues => queue::list_queues::answer(call).await,
         Action::ListShards => list_shards::answer(call).await,
@@ -184,11 +194,15 @@ async fn act(action: Action, call: &Call<'_>) -> Result<Answer, Fault> {
         Action::PutRecord => put_record::answer(call).await,
         Action::PutRecords => put_records::answer(call).await,
         Action::PutResourcePolicy => policy::put_resource_policy::answer(call).await,
-        Action::ReceiveDeadLetterQueueRecords => queue::receive_dead_letter_queue_records::answer(call).await,
+        Action::ReceiveDeadLetterQueueRecords => {
+            queue::receive_dead_letter_queue_records::answer(call).await
+        }
         Action::ReceiveQueueRecords => queue::receive_queue_records::answer(call).await,
         Action::RegisterStreamConsumer => consumer::register_stream_consumer::answer(call).await,
         Action::RemoveTagsFromStream => tags::remove_tags_from_stream::answer(call).await,
-        Action::RestoreDeadLetterQueueRecords => queue::restore_dead_letter_queue_records::answer(call).await,
+        Action::RestoreDeadLetterQueueRecords => {
+            queue::restore_dead_letter_queue_records::answer(call).await
+        }
         Action::SplitShard => reshard::split_shard::answer(call).await,
         Action::StartStreamEncryption => setting::start_stream_encryption::answer(call).await,
         Action::StopStreamEncryption => setting::stop_stream_encryption::answer(call).await,
@@ -197,13 +211,21 @@ async fn act(action: Action, call: &Call<'_>) -> Result<Answer, Fault> {
         Action::UntagResource => setting::untag_resource::answer(call).await,
         Action::UpdateAccountSettings => setting::update_account_settings::answer(call).await,
         Action::UpdateChannel => channel::update_channel::answer(call).await,
-        Action::UpdateDeadLetterQueueRecordsVisibility => queue::update_dead_letter_queue_records_visibility::answer(call).await,
+        Action::UpdateDeadLetterQueueRecordsVisibility => {
+            queue::update_dead_letter_queue_records_visibility::answer(call).await
+        }
         Action::UpdateMaxRecordSize => setting::update_max_record_size::answer(call).await,
         Action::UpdateQueue => queue::update_queue::answer(call).await,
-        Action::UpdateQueueRecordsVisibility => queue::update_queue_records_visibility::answer(call).await,
+        Action::UpdateQueueRecordsVisibility => {
+            queue::update_queue_records_visibility::answer(call).await
+        }
         Action::UpdateShardCount => reshard::update_shard_count::answer(call).await,
         Action::UpdateStreamMode => setting::update_stream_mode::answer(call).await,
-        Action::UpdateStreamRecordDistributionStrategy => setting::update_stream_record_distribution_strategy::answer(call).await,
-        Action::UpdateStreamWarmThroughput => setting::update_stream_warm_throughput::answer(call).await,
+        Action::UpdateStreamRecordDistributionStrategy => {
+            setting::update_stream_record_distribution_strategy::answer(call).await
+        }
+        Action::UpdateStreamWarmThroughput => {
+            setting::update_stream_warm_throughput::answer(call).await
+        }
     }
 }

@@ -50,10 +50,7 @@ pub fn is_region(text: &str) -> bool {
     let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let last = parts.next_back();
-    text.len() <= 32
-        && last.is_some_and(digits)
-        && parts.clone().count() >= 2
-        && parts.all(letters)
+    text.len() <= 32 && last.is_some_and(digits) && parts.clone().count() >= 2 && parts.all(letters)
 }
 
 fn stray_region(kind: &'static str, name: &str) -> InvalidNameError {
@@ -256,7 +253,15 @@ mod tests {
         let here = StreamName::within(None, "a").unwrap();
         assert_eq!((here.region(), here.name()), (None, "a"));
         assert!(StreamName::within(None, "eu-west-1:a").is_err());
-        for bad in ["eu:a", "eu-west:a", "-1:a", "EU-WEST-1:a", "eu-west-1:", "eu-west-1:a:b", ":a"] {
+        for bad in [
+            "eu:a",
+            "eu-west:a",
+            "-1:a",
+            "EU-WEST-1:a",
+            "eu-west-1:",
+            "eu-west-1:a:b",
+            ":a",
+        ] {
             assert!(StreamName::try_from(bad).is_err(), "{bad}");
         }
         assert!(FunctionName::try_from("eu-west-1:a").is_err());

@@ -48,7 +48,9 @@ impl Log for NullLog {
             self.shards.get_or_new(*shard).state().closed = true;
         }
         let mut appends = commit.appends.iter();
-        if let Some(late) = appends.find(|append| self.shards.get_or_new(append.shard).state().closed) {
+        if let Some(late) =
+            appends.find(|append| self.shards.get_or_new(append.shard).state().closed)
+        {
             let closed = CommitError::Closed(late.shard);
             return Box::pin(async { Err(closed) });
         }

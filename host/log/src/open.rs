@@ -185,7 +185,8 @@ fn shards(
     };
     let mut states: std::collections::BTreeMap<u32, State> = std::collections::BTreeMap::new();
     let mut removals = VecDeque::new();
-    let mut rests = connection.prepare("SELECT number, next, arrival_ms, state, closed FROM shard")?;
+    let mut rests =
+        connection.prepare("SELECT number, next, arrival_ms, state, closed FROM shard")?;
     let mut rows = rests.query([])?;
     while let Some(row) = rows.next()? {
         let (number, next, arrival): (u32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);

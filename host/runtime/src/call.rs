@@ -11,6 +11,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::{
     answer,
+    engine::TABLE_ELEMENTS,
     failure::classify,
     function::{Answer, Function},
     guest::{End, Guest, Hit},
@@ -132,6 +133,27 @@ pub(crate) fn clamp(limits: Limits, memory_bytes_max: usize) -> Limits {
     Limits {
         memory_bytes: limits.memory_bytes.min(memory_bytes_max as u64),
         time_ms: limits.time_ms.min(TIME_MS_MAX),
+        table_elements: limits.table_elements.min(TABLE_ELEMENTS as u64),
         ..limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_is_above_what_a_slot_has() {
+        let asked = Limits {
+            memory_bytes: u64::MAX,
+            time_ms: u64::MAX,
+            table_elements: u64::MAX,
+            ..Limits::default()
+        };
+        let held = clamp(asked, 5);
+        assert_eq!((held.memory_bytes, held.time_ms), (5, 900_000));
+        // Else the pool would refuse what the limit allows, and nobody would name a limit.
+        assert_eq!(held.table_elements, 100_000);
+        assert_eq!(held.call_bytes, asked.call_bytes);
     }
 }

@@ -24,8 +24,8 @@ const WARM_SLOTS: u32 = 8;
 const CORE_INSTANCES: u32 = 20;
 const MEMORIES: u32 = 4;
 const TABLES: u32 = 20;
-/// Elements in one table; the sum over a call's tables is a limit of its own.
-const TABLE_ELEMENTS: usize = 100_000;
+/// Elements in one table, and the most that the limit of a call allows all of its tables.
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;
 const CORE_INSTANCE_BYTES: usize = 1 << 20;
 const COMPONENT_INSTANCE_BYTES: usize = 4 << 20;
 

@@ -2,9 +2,9 @@
 
 use millstream_core::{
     limit,
-    port::{GuestError, InvokeError, LogLine},
+    port::{GuestError, InvokeError, Limits, LogLine},
 };
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use crate::{
@@ -54,18 +54,34 @@ pub(crate) fn classify(
         return Ok(trapped(*trap, error, logs));
     }
     let message = format!("{error:#}");
-    if message.contains("fuel allocated for hostcalls") {
-        let most = guest.limits.call_bytes;
-        return Ok(GuestError::Limit {
-            limit: "call_bytes",
-            message: format!("more data at once than the {most} bytes that are allowed"),
-        });
+    if let Some(hit) = refused_by_wasmtime(error, &message, &guest.limits) {
+        return Ok(hit.into());
     }
     if guest.has_entered() {
         let message = cut(message);
         return Ok(GuestError::Invalid { message });
     }
     Err(InvokeError::Host(message))
+}
+
+/// The limits that wasmtime holds for us. Two of them it reports in words only.
+fn refused_by_wasmtime(error: &wasmtime::Error, message: &str, limits: &Limits) -> Option<Hit> {
+    let (limit, message) = if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
+        let most = limits.handles;
+        let message = format!("more resources held than the {most} that are allowed");
+        ("handles", message)
+    } else if message.contains("fuel allocated for hostcalls") {
+        let most = limits.call_bytes;
+        let message = format!("more data at once than the {most} bytes that are allowed");
+        ("call_bytes", message)
+    } else if message.contains("requested len") && message.contains("exceeds limit") {
+        let most = limits.random_bytes;
+        let message = format!("more random bytes at once than the {most} that are allowed");
+        ("random_bytes", message)
+    } else {
+        return None;
+    };
+    Some(Hit { limit, message })
 }
 
 fn trapped(trap: Trap, error: &wasmtime::Error, logs: &[LogLine]) -> GuestError {

@@ -12,11 +12,6 @@ use crate::{
     logbook::{Level, SharedLogbook},
 };
 
-/// Handles that a guest may hold at a time.
-const HANDLES: usize = 256;
-/// Random bytes in one host call.
-const RANDOM_BYTES: u64 = 1 << 20;
-
 /// A limit that was reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hit {
@@ -55,11 +50,11 @@ impl Guest {
     ) -> Self {
         let logbook = SharedLogbook::new(limits.log_bytes);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(size(limits.handles));
         Self {
             growth: Growth::new(size(limits.memory_bytes), size(limits.table_elements)),
             effects: Effects::default(),
-            wasi: nothing_but_logs(&logbook),
+            wasi: nothing_but_logs(&logbook, limits.random_bytes),
             logbook,
             state,
             config,
@@ -95,11 +90,11 @@ fn size(limit: u64) -> usize {
 }
 
 /// No files, no environment, no arguments, no sockets, no input; what is printed becomes log lines.
-fn nothing_but_logs(logbook: &SharedLogbook) -> WasiCtx {
+fn nothing_but_logs(logbook: &SharedLogbook, random_bytes: u64) -> WasiCtx {
     WasiCtxBuilder::new()
         .stdout(logbook.stream(Level::Info))
         .stderr(logbook.stream(Level::Error))
-        .max_random_size(RANDOM_BYTES)
+        .max_random_size(random_bytes)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)

@@ -24,7 +24,7 @@ Examples:
   millstream deploy alerts alerts.wasm --limit time_ms=500 --config errors_per_minute=20
 
 Limits: memory_bytes time_ms table_elements output_records output_bytes state_entries
-        state_bytes log_bytes call_bytes")]
+        state_bytes log_bytes call_bytes random_bytes handles")]
 pub(crate) struct Args {
     /// The function's name: a-z, A-Z, 0-9, '_', '-'.
     pub(crate) name: String,

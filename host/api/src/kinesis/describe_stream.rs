@@ -9,7 +9,10 @@ use millstream_core::catalog::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{call::{Call, Which}, shard::ShardView};
+use super::{
+    call::{Call, Which},
+    shard::ShardView,
+};
 use crate::{
     error::Fault,
     wire::{
@@ -107,9 +110,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let input: Input = call.input(INPUT)?;
     let stream = call.stream(&input.which)?;
     let after = input.exclusive_start_shard_id.as_deref();
-    let after = after
-        .map(|id| call.shard_index(&stream, id))
-        .transpose()?;
+    let after = after.map(|id| call.shard_index(&stream, id)).transpose()?;
     let mut left = stream
         .shards
         .iter()

@@ -6,7 +6,10 @@ use millstream_core::catalog::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{call::{Call, Which}, describe_stream::Common};
+use super::{
+    call::{Call, Which},
+    describe_stream::Common,
+};
 use crate::{
     error::Fault,
     wire::{
@@ -79,7 +82,11 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
             common: Common::new(call, &stream),
             stream_id: stream.id(),
             open_shard_count: stream.open_shards().count(),
-            consumer_count: stream.consumers.values().filter(|c| !c.is_gone(now)).count(),
+            consumer_count: stream
+                .consumers
+                .values()
+                .filter(|c| !c.is_gone(now))
+                .count(),
             queue_count: queues.filter(|queue| !over(queue.transition)).count(),
             channel_count: channels.filter(|c| !over(c.transition)).count(),
             record_kib: stream.record_kib,

@@ -64,9 +64,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     };
     let horizon = stream.horizon(now);
     let before = call.kinesis.app.log.span(shard.number);
-    let (from, page) = call
-        .page(shard, iterator.position, limits, horizon)
-        .await?;
+    let (from, page) = call.page(shard, iterator.position, limits, horizon).await?;
     let span = call.kinesis.app.log.span(shard.number);
     let position = goes_on(&page, from, before);
     let ended = shard.closed.is_some() && position.until(span.next) == 0;

@@ -10,7 +10,10 @@ use millstream_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{call::{Call, Which}, shard::ShardView};
+use super::{
+    call::{Call, Which},
+    shard::ShardView,
+};
 use crate::{
     error::Fault,
     wire::{
@@ -113,7 +116,9 @@ impl Filter {
         match self {
             Self::All => true,
             Self::Open => shard.closed.is_none(),
-            Self::OpenAt(at) => shard.created <= at && shard.closed.is_none_or(|closed| closed > at),
+            Self::OpenAt(at) => {
+                shard.created <= at && shard.closed.is_none_or(|closed| closed > at)
+            }
             Self::OpenFrom(at) => shard.closed.is_none_or(|closed| closed >= at),
         }
     }

@@ -112,7 +112,9 @@ impl<'a> Call<'a> {
         &self,
         prepare: impl FnOnce(T) -> Result<Planned, Fault>,
     ) -> Option<Planned> {
-        let input = (self.form == Form::Json).then(|| quickly(self.body)).flatten();
+        let input = (self.form == Form::Json)
+            .then(|| quickly(self.body))
+            .flatten();
         input.and_then(|input| prepare(input).ok())
     }
 

@@ -7,7 +7,11 @@ use millstream_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{call::{Call, Names}, put, put::Entry};
+use super::{
+    call::{Call, Names},
+    put,
+    put::Entry,
+};
 use crate::{
     error::Fault,
     wire::{

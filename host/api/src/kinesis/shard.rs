@@ -49,7 +49,10 @@ impl HashKeyRange {
 
 impl ShardView {
     pub(super) fn new(shard: &Shard) -> Self {
-        let mut parents = shard.parents.iter().map(|index| format!("shardId-{index:012}"));
+        let mut parents = shard
+            .parents
+            .iter()
+            .map(|index| format!("shardId-{index:012}"));
         let ending = shard.closed.map(|_| SequenceNumber::last(shard));
         Self {
             shard_id: shard.id(),

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use millstream_core::{
-    catalog::{Catalog, NewStream, Refused, Request, Shard, Stream, Status},
+    catalog::{Catalog, NewStream, Refused, Request, Shard, Status, Stream},
     hash_key::HashKey,
     name::StreamName,
     port::{ControlError, Log},

@@ -44,9 +44,8 @@ impl AsRef<[u8]> for Shared {
 
 impl Answer {
     /// With a value.
-    pub(crate) fn of(_form: Form, value: &impl serde::Serialize) -> Self {
-        let bytes = serde_json::to_vec(value);
-        Self::Whole(bytes.expect("answers have text keys and no failing parts"))
+    pub(crate) fn of(form: Form, value: &impl serde::Serialize) -> Self {
+        Self::Whole(form.render(value))
     }
 
     /// With nothing.

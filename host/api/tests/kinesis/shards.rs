@@ -179,9 +179,7 @@ async fn filters_choose_among_open_and_closed_shards() {
 #[tokio::test]
 async fn a_filter_holds_on_the_following_pages() {
     let model = Model::with_stream("s", 4).await;
-    model.edit_stream("s", |stream| {
-        stream.shards[2].closed = Some(START)
-    });
+    model.edit_stream("s", |stream| stream.shards[2].closed = Some(START));
     let body = json!({"StreamName": "s", "MaxResults": 2, "ShardFilter": {"Type": "AT_LATEST"}});
     let first = call(&model, "ListShards", body).await.ok();
     assert_eq!(indexes(&first), [0, 1]);

@@ -36,6 +36,10 @@ pub struct Limits {
     pub log_bytes: u64,
     /// Bytes that one host call may carry.
     pub call_bytes: u64,
+    /// Random bytes that one host call may give.
+    pub random_bytes: u64,
+    /// Resources of the host, such as timers and streams, that it holds at a time.
+    pub handles: u64,
 }
 
 impl Default for Limits {
@@ -50,6 +54,8 @@ impl Default for Limits {
             state_bytes: 2 << 20,
             log_bytes: 64 << 10,
             call_bytes: 16 << 20,
+            random_bytes: 1 << 20,
+            handles: 256,
         }
     }
 }

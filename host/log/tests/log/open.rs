@@ -45,7 +45,7 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
         "{refused}"
     );
     assert!(!refused.to_string().contains('\n'));
-    raise(1);
+    raise(2);
     assert_eq!(contents(&world.open(), 1).await, ["a"]);
 }
 

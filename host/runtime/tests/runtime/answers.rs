@@ -253,6 +253,8 @@ async fn limits_without_bound_are_no_trouble() {
         state_bytes: u64::MAX,
         log_bytes: u64::MAX,
         call_bytes: u64::MAX,
+        random_bytes: u64::MAX,
+        handles: u64::MAX,
     };
     assert_eq!(run(call).await.logs.len(), 8);
 }

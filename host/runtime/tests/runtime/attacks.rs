@@ -66,12 +66,40 @@ async fn floods_of_effects_are_stopped_by_their_budgets() {
         ("state-flood", "state_entries"),
         ("state-huge", "state_bytes"),
         ("call-huge", "call_bytes"),
+        ("random-huge", "random_bytes"),
+        ("hold", "handles"),
     ] {
         let mut call = command(attack);
         call.limits.output_records = 10_000;
         // None of these is a matter of time, however slow the machine.
         call.limits.time_ms = 60_000;
         assert_eq!(limit(&run(call).await), budget, "{attack}");
+    }
+}
+
+#[tokio::test]
+async fn handles_and_random_bytes_are_given_up_to_the_limits_of_the_call() {
+    for (attack, handles, random_bytes, hit) in [
+        ("hold 100", 64, 0, Some("handles")),
+        // The host holds two entries for a timer.
+        ("hold 300", 700, 0, None),
+        ("random-huge", 64, (2 << 20) - 1, Some("random_bytes")),
+        ("random-huge", 64, 2 << 20, None),
+    ] {
+        let mut call = command(attack);
+        call.limits.handles = handles;
+        call.limits.random_bytes = random_bytes;
+        call.limits.time_ms = 60_000;
+        let invoked = run(call).await;
+        match hit {
+            Some(name) => assert_eq!(limit(&invoked), name, "{attack}"),
+            // The guest answers that it survived.
+            None => assert!(
+                matches!(invoked.result, Err(GuestError::Returned { .. })),
+                "{attack}: {:?}",
+                invoked.result
+            ),
+        }
     }
 }
 

@@ -62,7 +62,8 @@ impl Host {
         self.apply(Request::CreateStream {
             name,
             settings: NewStream::of(shards),
-        }).await;
+        })
+        .await;
     }
 
     pub(crate) async fn upload(&mut self, name: &str) {
@@ -110,7 +111,11 @@ impl Host {
     }
 
     pub(crate) async fn apply(&mut self, request: Request) {
-        self.catalog = self.catalog.decide(request, clock(), &Rules::default()).unwrap().catalog;
+        self.catalog = self
+            .catalog
+            .decide(request, clock(), &Rules::default())
+            .unwrap()
+            .catalog;
         self.reconcile().await;
     }
 

@@ -69,13 +69,16 @@ fn limit<'a>(
         state_bytes,
         log_bytes,
         call_bytes,
+        random_bytes,
+        handles,
     } = limits;
     Ok(match name {
         // A component's memory is 32 bits wide.
         "memory_bytes" => (memory_bytes, 64 << 10..=4 << 30),
         // Lambda's quarter of an hour.
         "time_ms" => (time_ms, 1..=900_000),
-        "table_elements" => (table_elements, 0..=10_000_000),
+        // What an instance's slot has room for.
+        "table_elements" => (table_elements, 0..=100_000),
         "output_records" => (output_records, 0..=1_000_000),
         "output_bytes" => (output_bytes, 0..=64 << 20),
         // What one commit takes beside outputs, dead letters and the checkpoint.
@@ -83,6 +86,8 @@ fn limit<'a>(
         "state_bytes" => (state_bytes, 0..=16 << 20),
         "log_bytes" => (log_bytes, 0..=1 << 20),
         "call_bytes" => (call_bytes, 0..=64 << 20),
+        "random_bytes" => (random_bytes, 0..=64 << 20),
+        "handles" => (handles, 0..=65_536),
         _ => {
             let what = format!(
                 "there is no parameter `{name}`; there are `wait_ms`, `config.KEY` and the limits"

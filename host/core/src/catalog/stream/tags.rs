@@ -97,11 +97,16 @@ mod tests {
 
     #[test]
     fn a_refused_change_leaves_all_as_it_was() {
-        let full: Tags = (0..limit::TAGS).map(|i| (i.to_string(), String::new())).collect();
+        let full: Tags = (0..limit::TAGS)
+            .map(|i| (i.to_string(), String::new()))
+            .collect();
         for (bad, why) in [
             (tags(&[("x", "")]), TagsRefused::TooMany),
             (tags(&[("1", "a!b")]), TagsRefused::Character),
-            (tags(&[("AWS:x", "")]), TagsRefused::Reserved("AWS:x".into())),
+            (
+                tags(&[("AWS:x", "")]),
+                TagsRefused::Reserved("AWS:x".into()),
+            ),
         ] {
             let mut held = full.clone();
             assert_eq!(Change::Add(bad).apply(&mut held), Err(why));

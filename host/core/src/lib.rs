@@ -20,3 +20,5 @@ pub mod port;
 pub mod put;
 pub mod read;
 pub mod trigger;
+
+pub mod channel;

@@ -22,3 +22,4 @@ pub mod read;
 pub mod trigger;
 
 pub mod channel;
+pub mod queue;

@@ -1,7 +1,8 @@
-//! Machine code is made in a child process, because a compilation can neither be trusted with the
-//! host's memory nor be cancelled within it.
+//! Uploads are taken apart and made machine code in a child process, because that can neither be
+//! trusted with the host's memory nor be cancelled within it.
 
 pub(crate) mod child;
+mod ending;
 
 use std::{
     ffi::OsStr,
@@ -29,7 +30,7 @@ const SIGABRT: i32 = 6;
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
 
-/// Compiles the component in `from` into `to`. One at a time is the caller's duty.
+/// Compiles the upload in `from` into `to`. One at a time is the caller's duty.
 pub(crate) async fn compile(
     compiler: &Path,
     from: &Path,
@@ -82,12 +83,11 @@ fn verdict(status: ExitStatus, said: &str, limits: CompileLimits) -> Result<(), 
         return Ok(());
     }
     let memory = OUT_OF_MEMORY.iter().any(|words| said.contains(words));
+    let refused = status.code().and_then(|code| ending::read(code, said));
+    if let Some(refused) = refused.filter(|_| !memory) {
+        return Err(refused);
+    }
     match (status.code(), status.signal()) {
-        (Some(code), _) if code == i32::from(child::INVALID) && !memory => {
-            Err(ModuleError::NotAModule {
-                message: cut(said.to_owned()),
-            })
-        }
         (_, Some(SIGXCPU)) => Err(hit(
             "cpu_seconds",
             format!("{} s of processor time used", limits.cpu_seconds),
@@ -138,8 +138,11 @@ mod tests {
         let exit = |code: u8| i32::from(code) << 8;
         let oom = "memory allocation of 99 bytes failed";
         assert_eq!(limit(of(exit(101), oom)), "address_space_bytes");
+        let (code, text) = ending::write(ModuleError::NotAModule {
+            message: "bad type".to_owned(),
+        });
         assert!(matches!(
-            of(exit(child::INVALID), "bad type"),
+            of(exit(code), &text),
             ModuleError::NotAModule { .. }
         ));
         assert!(matches!(

@@ -4,7 +4,9 @@ use millstream_bindings::{Batch, Event, handler, record_handler, runtime, types}
 use millstream_core::port::{Call, ModuleError};
 use wasmtime::{
     Engine, Store,
-    component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker},
+    component::{
+        Component, ComponentExportIndex, HasSelf, InstancePre, Linker, types::ComponentItem,
+    },
 };
 
 use crate::guest::Guest;
@@ -82,6 +84,24 @@ impl Function {
 
     pub(crate) fn engine(&self) -> &Engine {
         self.pre.engine()
+    }
+
+    /// The interfaces that it imports, sorted.
+    pub(crate) fn imports(&self) -> Vec<String> {
+        let component = self.pre.component().component_type();
+        let mut names: Vec<_> = component
+            .imports(self.engine())
+            // A world's `use` shows as an import of a type, which nobody has to provide.
+            .filter(|(_, import)| {
+                !matches!(
+                    import.ty,
+                    ComponentItem::Type(_) | ComponentItem::Resource(_)
+                )
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        names.sort_unstable();
+        names
     }
 
     /// Instantiates and does nothing more.

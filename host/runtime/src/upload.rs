@@ -1,51 +1,38 @@
 //! Uploaded bytes become a component that is worth compiling, or are refused with a reason.
 //!
-//! Pure: bytes in, bytes out. It parses and counts, and compiles nothing.
+//! Pure: bytes in, bytes out. It parses and counts, and compiles nothing. The host itself looks at
+//! the first bytes only; the rest is for the child that compiles.
 
 mod count;
 mod encode;
 mod kind;
 mod outline;
 
-use std::borrow::Cow;
-
 use millstream_core::{limit, port::ModuleError};
 
 use crate::upload::kind::Kind;
 
-/// A component that may be compiled.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    /// Its bytes: those of the upload, or made from them.
-    pub(crate) component: Vec<u8>,
-    /// What it imports, sorted.
-    pub(crate) imports: Vec<String>,
-}
-
-/// Takes an upload apart as far as is cheap and safe.
-pub(crate) fn prepare(wasm: &[u8]) -> Result<Prepared, ModuleError> {
+/// Refuses what is too large or begins like nothing that can become a component.
+pub(crate) fn screen(wasm: &[u8]) -> Result<(), ModuleError> {
     if wasm.len() > limit::MODULE_BYTES {
         return Err(ModuleError::Limit {
             limit: "module_bytes".into(),
             message: format!("{} bytes, {} are allowed", wasm.len(), limit::MODULE_BYTES),
         });
     }
-    let component = match kind::detect(wasm)? {
-        Kind::Component => {
-            count::check(wasm)?;
-            Cow::Borrowed(wasm)
-        }
-        Kind::Core => {
-            count::check(wasm)?;
-            Cow::Owned(encode::component(wasm)?)
-        }
+    kind::detect(wasm).map(drop)
+}
+
+/// The component that an upload is or can be made, if it is worth compiling.
+pub(crate) fn component(wasm: Vec<u8>) -> Result<Vec<u8>, ModuleError> {
+    let kind = kind::detect(&wasm)?;
+    count::check(&wasm)?;
+    let component = match kind {
+        Kind::Component => wasm,
+        Kind::Core => encode::component(&wasm)?,
     };
-    let outline = outline::of(&component)?;
-    outline.check()?;
-    Ok(Prepared {
-        imports: outline.imports,
-        component: component.into_owned(),
-    })
+    outline::of(&component)?.check()?;
+    Ok(component)
 }
 
 fn refused(message: impl Into<String>) -> ModuleError {

@@ -1,20 +1,13 @@
-//! The child: one component in a file becomes machine code in another, within limits that the
-//! child sets for itself before it looks at a byte.
+//! The child: an upload in one file becomes machine code in another, within limits that the child
+//! sets for itself before it looks at a byte. All that takes an upload apart happens here.
 
 use std::{ffi::OsString, fs, process::ExitCode};
 
+use millstream_core::port::ModuleError;
 use rlimit::Resource;
 
-use crate::engine;
-
-/// Exit code for a component that is not valid, as opposed to a compiler that failed.
-pub(crate) const INVALID: u8 = 3;
-
-/// What went wrong, and whose fault it is.
-struct Failure {
-    code: u8,
-    message: String,
-}
+use super::ending;
+use crate::{engine, upload};
 
 /// The whole of the hidden subcommand `__compile FROM TO CPU_SECONDS ADDRESS_SPACE_BYTES`, which the
 /// host starts for each upload. `args` begin with FROM.
@@ -22,30 +15,31 @@ struct Failure {
 pub fn compile_child(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(args.into_iter().collect()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, message }) => {
-            eprintln!("{message}");
+        Err(error) => {
+            let (code, text) = ending::write(error);
+            eprintln!("{text}");
             ExitCode::from(code)
         }
     }
 }
 
-fn run(args: Vec<OsString>) -> Result<(), Failure> {
+fn run(args: Vec<OsString>) -> Result<(), ModuleError> {
     let [from, to, cpu, space] = args.as_slice() else {
         return Err(broken("expected FROM TO CPU_SECONDS ADDRESS_SPACE_BYTES"));
     };
     confine(number(cpu)?, number(space)?)?;
-    let component = fs::read(from).map_err(broken)?;
+    let component = upload::component(fs::read(from).map_err(broken)?)?;
     let engine = engine::compiling().map_err(broken)?;
-    let code = engine
-        .precompile_component(&component)
-        .map_err(|error| Failure {
-            code: INVALID,
-            message: format!("{error:#}"),
-        })?;
+    let code =
+        engine
+            .precompile_component(&component)
+            .map_err(|error| ModuleError::NotAModule {
+                message: format!("{error:#}"),
+            })?;
     fs::write(to, code).map_err(broken)
 }
 
-fn confine(cpu_seconds: u64, address_space: u64) -> Result<(), Failure> {
+fn confine(cpu_seconds: u64, address_space: u64) -> Result<(), ModuleError> {
     // A second between the soft and the hard limit, so that the signal says which limit it was.
     for (resource, soft, hard) in [
         (Resource::CORE, 0, 0),
@@ -57,15 +51,14 @@ fn confine(cpu_seconds: u64, address_space: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn number(text: &OsString) -> Result<u64, Failure> {
+fn number(text: &OsString) -> Result<u64, ModuleError> {
     text.to_str()
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| broken(format!("{text:?} is not a number")))
 }
 
-fn broken(error: impl std::fmt::Display) -> Failure {
-    Failure {
-        code: 1,
+fn broken(error: impl std::fmt::Display) -> ModuleError {
+    ModuleError::Host {
         message: error.to_string(),
     }
 }

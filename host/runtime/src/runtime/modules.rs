@@ -1,4 +1,4 @@
-//! From an upload to something that can be called: prepare, compile unless cached, link, try, bind.
+//! From an upload to something that can be called: compile unless cached, link, try, bind.
 
 use std::sync::Arc;
 
@@ -14,12 +14,7 @@ use millstream_core::{
 use tokio::task;
 
 use super::{Bound, Callable, Runtime, Shared};
-use crate::{
-    cache, call, compile,
-    function::Function,
-    options::RuntimeOptions,
-    upload::{self, Prepared},
-};
+use crate::{cache, call, compile, function::Function, options::RuntimeOptions, upload};
 
 impl Modules for Runtime {
     fn compile(&self, wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>> {
@@ -74,19 +69,16 @@ impl Modules for Runtime {
 impl Shared {
     async fn compile(self: Arc<Self>, wasm: Bytes) -> Result<ModuleInfo, ModuleError> {
         let size = wasm.len() as u64;
-        let (hash, prepared) = blocking(move || {
-            upload::prepare(&wasm).map(|prepared| (cache::digest(&wasm), prepared))
-        })
-        .await?;
-        let Prepared { component, imports } = prepared;
+        let (hash, wasm) =
+            blocking(move || upload::screen(&wasm).map(|()| (cache::digest(&wasm), wasm))).await?;
         let function = {
             let _one_at_a_time = self.compiling.lock().await;
             match Arc::clone(&self).load(hash.clone()).await? {
                 Some(function) => function,
-                None => Arc::clone(&self).build(&hash, component).await?,
+                None => Arc::clone(&self).build(&hash, wasm).await?,
             }
         };
-        let world = function.world().to_owned();
+        let (world, imports) = (function.world().to_owned(), function.imports());
         self.smoke(function).await?;
         Ok(ModuleInfo {
             hash,
@@ -96,14 +88,10 @@ impl Shared {
         })
     }
 
-    async fn build(
-        self: Arc<Self>,
-        hash: &str,
-        component: Vec<u8>,
-    ) -> Result<Function, ModuleError> {
+    async fn build(self: Arc<Self>, hash: &str, wasm: Bytes) -> Result<Function, ModuleError> {
         let host = Arc::clone(&self);
         let (from, to) = blocking(move || {
-            let from = host.cache.temporary(&component).map_err(broken)?;
+            let from = host.cache.temporary(&wasm).map_err(broken)?;
             Ok((from, host.cache.temporary(&[]).map_err(broken)?))
         })
         .await?;

@@ -14,7 +14,7 @@ const FUNCTIONS: u64 = 100_000;
 const LOCALS: u64 = 20_000;
 /// Bytes of one function.
 const FUNCTION_BYTES: u64 = 4 << 20;
-/// Blocks, loops and ifs within each other.
+/// Blocks, loops, ifs and tries within each other.
 const NESTING: u64 = 5_000;
 /// Data segments, over all modules.
 const DATA_SEGMENTS: u64 = 100_000;
@@ -86,7 +86,11 @@ fn function(body: &FunctionBody<'_>) -> Result<(), ModuleError> {
         .map_err(|error| unreadable(&error))?;
     for operator in operators {
         match operator.map_err(|error| unreadable(&error))? {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+            | Operator::Try { .. } => {
                 depth += 1;
                 at_most(depth, "nesting", NESTING)?;
             }
@@ -110,8 +114,10 @@ mod tests {
 
     #[test]
     fn refuses_what_no_compiler_emits() {
-        let nested = "block ".repeat(5_001) + &"end ".repeat(5_001);
-        assert_eq!(hit(&format!("(module (func {nested}))")), "nesting");
+        for block in ["block", "loop", "try_table"] {
+            let nested = format!("{block} ").repeat(5_001) + &"end ".repeat(5_001);
+            assert_eq!(hit(&format!("(module (func {nested}))")), "nesting");
+        }
         let locals = "i32 ".repeat(20_001);
         assert_eq!(hit(&format!("(module (func (local {locals})))")), "locals");
         let long = "i32.const 1000000000 drop ".repeat(700_000);

@@ -47,7 +47,7 @@ const WASI: [&str; 27] = [
 /// The names that a component's surface consists of.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
-    pub(super) imports: Vec<String>,
+    imports: Vec<String>,
     exports: Vec<String>,
 }
 

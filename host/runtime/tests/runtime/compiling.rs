@@ -73,6 +73,25 @@ async fn a_compiler_without_memory_is_told_as_that() {
     assert_eq!(files(&world), 0);
 }
 
+/// What makes a component of a core module once ran in the host itself.
+#[tokio::test]
+async fn an_upload_is_taken_apart_under_the_limits_of_the_compiler() {
+    let liar = r#"(module (@custom "component-type:x" "\00\01\02"))"#;
+    let liar = Bytes::from(wat::parse_str(liar).unwrap());
+    let too_many = format!("(module {})", "(func)".repeat(100_001));
+    let too_many = Bytes::from(wat::parse_str(too_many).unwrap());
+    let ample = world();
+    match ample.runtime.compile(liar).await {
+        Err(ModuleError::NotAModule { message }) => {
+            assert!(message.contains("no component can be made"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(hit(&ample, too_many.clone()).await, "functions");
+    let tight = world_with(|options| options.compile.address_space_bytes = 1 << 20);
+    assert_eq!(hit(&tight, too_many).await, "address_space_bytes");
+}
+
 #[tokio::test]
 async fn after_a_bomb_the_next_module_compiles() {
     let world = world_with(|options| options.compile.cpu_seconds = 4);

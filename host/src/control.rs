@@ -86,6 +86,10 @@ impl Control for Plane {
         self.0.catalog.load_full()
     }
 
+    fn rules(&self) -> Rules {
+        self.0.rules
+    }
+
     fn current(&self) -> Later<'static, Arc<Catalog>> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {

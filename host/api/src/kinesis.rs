@@ -18,6 +18,7 @@ mod put_record;
 mod put_records;
 mod queue;
 mod reshard;
+mod resource;
 mod setting;
 mod shard;
 mod subscribe_to_shard;

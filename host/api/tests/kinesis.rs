@@ -9,5 +9,6 @@ mod iterators;
 mod malformed;
 mod put_record;
 mod put_records;
+mod settings;
 mod shards;
 mod streams;

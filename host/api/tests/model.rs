@@ -384,6 +384,10 @@ impl Control for Model {
         })
     }
 
+    fn rules(&self) -> Rules {
+        Rules::default()
+    }
+
     fn current(&self) -> Later<'static, Arc<Catalog>> {
         ready(self.catalog())
     }

@@ -1,7 +1,13 @@
 //! What a change comes to that the control plane did not carry out.
 
 use millstream_core::{
-    catalog::{Refused, stream::tags::TagsRefused},
+    catalog::{
+        Refused,
+        stream::{
+            consumer::ConsumerRefused, policy::PolicyRefused, setting::SettingRefused,
+            tags::TagsRefused,
+        },
+    },
     port::ControlError,
 };
 
@@ -48,16 +54,69 @@ impl Call<'_> {
                 "Stream {} has {what}; delete them first.",
                 self.named(stream.name())
             )),
-            Refused::Tags(error) => match error {
-                TagsRefused::TooMany => Fault::Limit(error.to_string()),
-                TagsRefused::Character | TagsRefused::Reserved(_) => {
-                    Fault::Argument(error.to_string())
-                }
-            },
+            Refused::Tags(error) => tags_fault(&error),
+            Refused::Policy(error) => policy_fault(&error),
+            Refused::StreamSetting(error) => setting_fault(&error),
+            Refused::Consumer(error) => self.consumer_fault(error),
+            Refused::NoQueue(name) => Fault::NotFound(format!(
+                "Queue {} under account {} not found.",
+                name.name(),
+                self.caller.account
+            )),
+            Refused::NoChannel(name) => Fault::NotFound(format!(
+                "Channel {} under account {} not found.",
+                name.name(),
+                self.caller.account
+            )),
             Refused::NoFunction(_)
             | Refused::NoTrigger(_)
             | Refused::Setting(_)
             | Refused::Fixed(_) => Fault::Internal(refused.to_string()),
         }
+    }
+
+    fn consumer_fault(&self, error: ConsumerRefused) -> Fault {
+        let account = &self.caller.account;
+        match error {
+            ConsumerRefused::Exists(name) => Fault::InUse(format!(
+                "Consumer {name} under account {account} already exists."
+            )),
+            ConsumerRefused::None(name) => Fault::NotFound(format!(
+                "Consumer {name} under account {account} not found."
+            )),
+            ConsumerRefused::TooMany(most) => Fault::Limit(format!(
+                "A stream can have {most} registered consumers and queues."
+            )),
+            ConsumerRefused::Tags(error) => tags_fault(&error),
+            ConsumerRefused::Policy(error) => policy_fault(&error),
+        }
+    }
+}
+
+fn tags_fault(error: &TagsRefused) -> Fault {
+    match error {
+        TagsRefused::TooMany => Fault::Limit(error.to_string()),
+        TagsRefused::Character | TagsRefused::Reserved(_) => Fault::Argument(error.to_string()),
+    }
+}
+
+fn policy_fault(error: &PolicyRefused) -> Fault {
+    match error {
+        PolicyRefused::Malformed(_) => Fault::Argument(error.to_string()),
+        PolicyRefused::None => Fault::NotFound(error.to_string()),
+    }
+}
+
+fn setting_fault(error: &SettingRefused) -> Fault {
+    match error {
+        SettingRefused::OnDemandOnly(_) | SettingRefused::NotCommitted => {
+            Fault::Invalid(error.to_string())
+        }
+        SettingRefused::MustStayOnDemand { .. } => Fault::InUse(error.to_string()),
+        SettingRefused::RetentionTooShort(_)
+        | SettingRefused::RetentionTooLong(_)
+        | SettingRefused::NotRaised { .. }
+        | SettingRefused::NotLowered { .. }
+        | SettingRefused::OtherKey { .. } => Fault::Argument(error.to_string()),
     }
 }

@@ -6,7 +6,11 @@ use millstream_core::catalog::{
 };
 use serde::Deserialize;
 
-use super::{call::Call, describe_stream::ModeDetails};
+use super::{
+    call::Call,
+    describe_stream::{MODE, ModeDetails},
+    setting::{DISTRIBUTION, WARM},
+};
 use crate::{
     error::Fault,
     wire::{
@@ -24,22 +28,9 @@ const INPUT: &[Member] = &[
         },
     ),
     schema::STREAM_NAME.required(),
-    Member::new(
-        "StreamModeDetails",
-        Kind::Structure(&[Member::new(
-            "StreamMode",
-            schema::one_of(&["PROVISIONED", "ON_DEMAND"]),
-        )
-        .required()]),
-    ),
-    Member::new("Tags", Kind::Map),
-    Member::new(
-        "WarmThroughputMiBps",
-        Kind::Integer {
-            min: 0,
-            max: i64::MAX,
-        },
-    ),
+    MODE,
+    schema::TAGS,
+    WARM,
     Member::new(
         "MaxRecordSizeInKiB",
         Kind::Integer {
@@ -47,10 +38,7 @@ const INPUT: &[Member] = &[
             max: 10_240,
         },
     ),
-    Member::new(
-        "RecordDistributionStrategy",
-        schema::one_of(&["AUTO", "USER_PARTITION_KEY"]),
-    ),
+    DISTRIBUTION,
 ];
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use crate::{
     error::Fault,
     wire::{
         answer::Answer,
-        schema::{self, Member},
+        schema::{self, Kind, Member},
     },
 };
 
@@ -71,6 +71,14 @@ pub(super) struct Common<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<&'a str>,
 }
+
+/// `StreamModeDetails`.
+pub(super) const MODE: Member = Member::new(
+    "StreamModeDetails",
+    Kind::Structure(&[
+        Member::new("StreamMode", schema::one_of(&["PROVISIONED", "ON_DEMAND"])).required(),
+    ]),
+);
 
 /// How a stream's capacity is set.
 #[derive(Serialize, Deserialize)]

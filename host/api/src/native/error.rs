@@ -161,6 +161,8 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
     match refused {
         Refused::StreamExists(_) => (StatusCode::CONFLICT, "already_exists"),
         Refused::NoStream(_) => (StatusCode::NOT_FOUND, "no_such_stream"),
+        Refused::NoQueue(_) => (StatusCode::NOT_FOUND, "no_such_queue"),
+        Refused::NoChannel(_) => (StatusCode::NOT_FOUND, "no_such_channel"),
         Refused::NoFunction(_) => (StatusCode::NOT_FOUND, "no_such_function"),
         Refused::NoTrigger(_) => (StatusCode::NOT_FOUND, "no_such_trigger"),
         Refused::InUse { .. } | Refused::HasConsumers(_) | Refused::Read { .. } => {
@@ -170,6 +172,9 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::Shards { .. }
         | Refused::ShardLimit { .. }
         | Refused::Tags(_)
+        | Refused::Policy(_)
+        | Refused::StreamSetting(_)
+        | Refused::Consumer(_)
         | Refused::Setting(SettingError { .. })
         | Refused::Fixed(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
     }

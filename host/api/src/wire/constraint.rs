@@ -95,6 +95,9 @@ impl Violations {
                     self.value(item, of, &|| format!("{}.{i}.member", path()));
                 }
             }
+            (Kind::Map { key, value, max }, Value::Object(fields)) => {
+                self.map(fields, [key, value], *max, path);
+            }
             (Kind::Structure(members), Value::Object(fields)) => {
                 self.structure(fields, members, &path());
             }
@@ -124,6 +127,32 @@ impl Violations {
             self.add(&printed, &path(), &rule);
         }
         self.length(printed, text.chars().count(), *min..=*max, path);
+    }
+
+    fn map(
+        &mut self,
+        fields: &Map<String, Value>,
+        [key, value]: [&Text; 2],
+        max: usize,
+        path: &dyn Fn() -> String,
+    ) {
+        self.length(Printed::Hidden, fields.len(), 1..=max, path);
+        let fits =
+            |text: &str, rules: &Text| (rules.min..=rules.max).contains(&text.chars().count());
+        let rule = |what: &str, Text { min, max, .. }: &Text| {
+            format!(
+                "Map {what} must satisfy constraint: \
+                 [Member must have length less than or equal to {max}, \
+                 Member must have length greater than or equal to {min}]"
+            )
+        };
+        if !fields.keys().all(|text| fits(text, key)) {
+            self.add(&Printed::Hidden, &path(), &rule("keys", key));
+        }
+        let mut values = fields.values().filter_map(Value::as_str);
+        if !values.all(|text| fits(text, value)) {
+            self.add(&Printed::Hidden, &path(), &rule("value", value));
+        }
     }
 
     fn length(

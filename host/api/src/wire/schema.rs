@@ -15,17 +15,30 @@ pub(crate) struct Member {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Text(Text),
-    Integer { min: i64, max: i64 },
+    Integer {
+        min: i64,
+        max: i64,
+    },
     Boolean,
     Timestamp,
-    Blob { max: usize },
-    List { of: &'static Kind, max: usize },
+    Blob {
+        max: usize,
+    },
+    List {
+        of: &'static Kind,
+        max: usize,
+    },
     Structure(&'static [Member]),
-    Map,
+    /// From texts to texts.
+    Map {
+        key: &'static Text,
+        value: &'static Text,
+        max: usize,
+    },
 }
 
 /// Constraints of a text, checked in this order.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Text {
     pub(crate) pattern: Option<Pattern>,
     pub(crate) values: &'static [&'static str],
@@ -39,6 +52,8 @@ pub(crate) struct Text {
 pub(crate) enum Pattern {
     Name,
     StreamArn,
+    ConsumerArn,
+    ResourceArn,
     StreamId,
     HashKey,
     SequenceNumber,
@@ -50,6 +65,10 @@ impl Pattern {
         match self {
             Self::Name => "[a-zA-Z0-9_.-]+",
             Self::StreamArn => r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+",
+            Self::ConsumerArn => {
+                r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+"
+            }
+            Self::ResourceArn => r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+",
             Self::StreamId => r"[a-z0-9]{20}-[a-z0-9]{3}",
             Self::HashKey => r"0|([1-9]\d{0,38})",
             Self::SequenceNumber => r"0|([1-9]\d{0,128})",
@@ -63,7 +82,9 @@ impl Pattern {
                 let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
                 !text.is_empty() && text.bytes().all(allowed)
             }
-            Self::StreamArn => is_stream_arn(text),
+            Self::StreamArn => is_arn(text, &[":stream/"]),
+            Self::ConsumerArn => is_consumer_arn(text),
+            Self::ResourceArn => is_arn(text, &[":stream/", ":channel/", ":queue/"]),
             Self::StreamId => is_stream_id(text),
             Self::HashKey => is_number(text, 39),
             Self::SequenceNumber => is_number(text, 129),
@@ -85,9 +106,11 @@ fn is_stream_id(text: &str) -> bool {
     parts.is_some_and(|(front, back)| plain(front, 20) && plain(back, 3))
 }
 
-fn is_stream_arn(text: &str) -> bool {
-    // The account is the last thing before `:stream/`, and the name has no blank.
-    let Some((front, name)) = text.rsplit_once(":stream/") else {
+/// An ARN of one of `kinds`, such as `:stream/`.
+fn is_arn(text: &str, kinds: &[&str]) -> bool {
+    // The account is the last thing before the kind, and the name has no blank.
+    let split = |kind: &&str| text.split_once(*kind);
+    let Some((front, name)) = kinds.iter().find_map(split) else {
         return false;
     };
     let Some((front, account)) = front.rsplit_once(':') else {
@@ -96,6 +119,19 @@ fn is_stream_arn(text: &str) -> bool {
     let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     let service = front.starts_with("arn:aws") && front.contains(":kinesis:");
     digits && service && !name.is_empty() && !name.contains(char::is_whitespace)
+}
+
+fn is_consumer_arn(text: &str) -> bool {
+    let Some((stream, consumer)) = text.rsplit_once("/consumer/") else {
+        return false;
+    };
+    let Some((name, created)) = consumer.rsplit_once(':') else {
+        return false;
+    };
+    let digits = !created.is_empty() && created.bytes().all(|b| b.is_ascii_digit());
+    let bare = |name: &str| Pattern::Name.matches(name);
+    let stream_name = stream.rsplit_once('/').map_or("", |(_, name)| name);
+    is_arn(stream, &[":stream/"]) && bare(stream_name) && bare(name) && digits
 }
 
 const ANY_TEXT: Text = Text {
@@ -185,6 +221,55 @@ pub(crate) const STREAM_ID: Member = Member::new(
     }),
 );
 
+/// `ConsumerARN`, which names a consumer and its stream.
+pub(crate) const CONSUMER_ARN: Member = Member::new(
+    "ConsumerARN",
+    Kind::Text(Text {
+        pattern: Some(Pattern::ConsumerArn),
+        min: 1,
+        max: 2048,
+        ..ANY_TEXT
+    }),
+);
+
+/// `ResourceARN`: of a stream, a consumer, a channel or a queue.
+pub(crate) const RESOURCE_ARN: Member = Member::new(
+    "ResourceARN",
+    Kind::Text(Text {
+        pattern: Some(Pattern::ResourceArn),
+        min: 1,
+        max: 2048,
+        ..ANY_TEXT
+    }),
+);
+
+/// `Tags`.
+pub(crate) const TAGS: Member = Member::new(
+    "Tags",
+    Kind::Map {
+        key: &TAG_KEY,
+        value: &Text {
+            max: 256,
+            ..ANY_TEXT
+        },
+        max: 200,
+    },
+);
+const TAG_KEY: Text = Text {
+    min: 1,
+    max: 128,
+    ..ANY_TEXT
+};
+
+/// `TagKeys`, of tags that shall go.
+pub(crate) const TAG_KEYS: Member = Member::new(
+    "TagKeys",
+    Kind::List {
+        of: &Kind::Text(TAG_KEY),
+        max: 50,
+    },
+);
+
 /// `DryRun`, which asks whether a request would succeed.
 pub(crate) const DRY_RUN: Member = Member::new("DryRun", Kind::Boolean);
 
@@ -241,5 +326,28 @@ mod tests {
         ] {
             assert!(!Pattern::StreamArn.matches(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_consumers_arn_goes_on_from_its_streams() {
+        let stream = "arn:aws:kinesis:us-east-1:123456789012:stream/a";
+        assert!(Pattern::ConsumerArn.matches(&format!("{stream}/consumer/b:17")));
+        for bad in [
+            "",
+            "/consumer/",
+            "/consumer/b",
+            "/consumer/b:",
+            "/consumer/b:x",
+            "/consumer/b c:1",
+        ] {
+            assert!(
+                !Pattern::ConsumerArn.matches(&format!("{stream}{bad}")),
+                "{bad}"
+            );
+        }
+        for kind in ["stream", "channel", "queue"] {
+            assert!(Pattern::ResourceArn.matches(&stream.replace("stream", kind)));
+        }
+        assert!(!Pattern::ResourceArn.matches(&stream.replace("stream", "table")));
     }
 }

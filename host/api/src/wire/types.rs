@@ -38,9 +38,15 @@ fn check_type(value: &mut Value, kind: &Kind) -> Result<(), String> {
         }
         (Kind::List { .. }, Value::Object(_)) => Err(STRUCTURE.into()),
         (Kind::List { .. }, _) => Err("Expected list or null".into()),
-        (Kind::Map, Value::Object(_)) => Ok(()),
+        (Kind::Map { value, .. }, Value::Object(fields)) => {
+            fields.retain(|_, value| !value.is_null());
+            let text = Kind::Text(**value);
+            fields
+                .values_mut()
+                .try_for_each(|value| check_type(value, &text))
+        }
         (_, Value::Array(_)) => Err(LIST.into()),
-        (Kind::Map, _) => Err("Expected map or null".into()),
+        (Kind::Map { .. }, _) => Err("Expected map or null".into()),
         (_, Value::Object(_)) => Err(STRUCTURE.into()),
         (Kind::Integer { .. }, Value::Number(number)) => {
             *number = cut(number);
@@ -122,7 +128,10 @@ mod tests {
             },
         ),
         Member::new("Structure", Kind::Structure(&[schema::STREAM_NAME])),
-        Member::new("Map", Kind::Map),
+        Member {
+            name: "Map",
+            ..schema::TAGS
+        },
     ];
 
     fn refusal(mut value: Value) -> String {

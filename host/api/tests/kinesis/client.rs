@@ -80,6 +80,20 @@ pub(crate) async fn call(model: &Model, action: &str, body: Value) -> Reply {
     call_raw(model, action, body.to_string()).await
 }
 
+/// Calls an action in a region, which is that of the signature.
+pub(crate) async fn call_in(model: &Model, region: &str, action: &str, body: Value) -> Reply {
+    let mut request = request(action, body.to_string());
+    let signature = format!(
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/{region}/kinesis/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature={}",
+        "0".repeat(64)
+    );
+    let headers = request.headers_mut();
+    headers.insert("authorization", signature.parse().unwrap());
+    headers.insert("x-amz-date", "20231114T221320Z".parse().unwrap());
+    send(model, request).await
+}
+
 /// Data as it stands in JSON.
 pub(crate) fn base64(data: impl AsRef<[u8]>) -> String {
     base64_simd::STANDARD.encode_to_string(data)

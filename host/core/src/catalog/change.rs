@@ -6,18 +6,21 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
-    Catalog,
+    Catalog, Channel, Queue,
     function::Function,
     key::{self, CatalogKey},
     stream::{
         NewStream, Status,
+        consumer::{ConsumerChange, ConsumerRefused},
+        policy::PolicyRefused,
+        setting::{Setting, SettingRefused},
         tags::{self, TagsRefused},
     },
     trigger::{SettingError, Trigger, TriggerSettings},
 };
 use crate::{
     limit,
-    name::{FunctionName, StreamName, TriggerName},
+    name::{ChannelName, ConsumerName, FunctionName, QueueName, StreamName, TriggerName},
     port::{Commit, Limits, ModuleInfo, Put},
     position::{Position, ShardNumber},
     time::Millis,
@@ -51,6 +54,25 @@ pub enum Request {
     ForgetStream {
         /// Which.
         name: StreamName,
+    },
+    /// Changes a queue's tags.
+    TagQueue {
+        /// Which.
+        name: QueueName,
+        /// How.
+        change: tags::Change,
+    },
+    /// Changes a channel's tags.
+    TagChannel {
+        /// Which.
+        name: ChannelName,
+        /// How.
+        change: tags::Change,
+    },
+    /// Makes or ends the account's commitment to a throughput.
+    Commit {
+        /// Whether it is made.
+        committed: bool,
     },
     /// Creates a function, or gives it a new version.
     PutFunction {
@@ -98,6 +120,12 @@ pub enum Request {
 pub enum StreamChange {
     /// Its tags.
     Tags(tags::Change),
+    /// Its resource policy; none removes it.
+    Policy(Option<String>),
+    /// One of its settings.
+    Setting(Setting),
+    /// One of its registered consumers.
+    Consumer(ConsumerName, ConsumerChange),
 }
 
 /// What a host allows, and how it seems to work.
@@ -127,6 +155,12 @@ pub enum Refused {
     /// There is no such stream.
     #[error("stream `{0}` does not exist")]
     NoStream(StreamName),
+    /// There is no such queue.
+    #[error("queue `{0}` does not exist")]
+    NoQueue(QueueName),
+    /// There is no such channel.
+    #[error("channel `{0}` does not exist")]
+    NoChannel(ChannelName),
     /// There is no such function.
     #[error("function `{0}` does not exist")]
     NoFunction(FunctionName),
@@ -173,6 +207,15 @@ pub enum Refused {
     /// Tags are not right.
     #[error(transparent)]
     Tags(#[from] TagsRefused),
+    /// A policy is not right.
+    #[error(transparent)]
+    Policy(#[from] PolicyRefused),
+    /// A stream's setting cannot be like that.
+    #[error(transparent)]
+    StreamSetting(#[from] SettingRefused),
+    /// A consumer cannot be changed like that.
+    #[error(transparent)]
+    Consumer(#[from] ConsumerRefused),
     /// Something that exists depends on it.
     #[error("stream `{stream}` is used by trigger `{trigger}`; delete the trigger first")]
     InUse {
@@ -217,6 +260,34 @@ impl Catalog {
                 name,
                 with_consumers,
             } => self.delete_stream(name, with_consumers, now, rules),
+            Request::TagQueue { name, change } => {
+                let Some(queue) = self.queues.get(&name) else {
+                    return Err(Refused::NoQueue(name));
+                };
+                let mut queue = Queue::clone(queue);
+                change.apply(&mut queue.tags)?;
+                let puts = vec![put(CatalogKey::Queue(name.clone()), &queue)];
+                let mut next = self.clone();
+                next.queues.insert(name, Arc::new(queue));
+                Ok(Change::of(next, puts, false))
+            }
+            Request::TagChannel { name, change } => {
+                let Some(channel) = self.channels.get(&name) else {
+                    return Err(Refused::NoChannel(name));
+                };
+                let mut channel = Channel::clone(channel);
+                change.apply(&mut channel.tags)?;
+                let puts = vec![put(CatalogKey::Channel(name.clone()), &channel)];
+                let mut next = self.clone();
+                next.channels.insert(name, Arc::new(channel));
+                Ok(Change::of(next, puts, false))
+            }
+            Request::Commit { committed } => {
+                let mut next = self.clone();
+                next.account = self.account.committed(committed, now);
+                let puts = vec![put(CatalogKey::Account, &next.account)];
+                Ok(Change::of(next, puts, false))
+            }
             Request::ForgetStream { name } => self.forget_stream(name, now),
             Request::PutFunction {
                 name,

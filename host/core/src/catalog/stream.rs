@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    consumer::Consumer,
-    setting::{Distribution, ShardMetric, StreamMode},
+    consumer::{Consumer, ConsumerChange},
+    setting::{Distribution, Setting, ShardMetric, StreamMode},
     tags::Tags,
 };
 use crate::{

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{CommitError, Later, ModuleError, ReadError};
 use crate::{
-    catalog::{Catalog, Change, Refused, Request},
+    catalog::{Catalog, Change, Refused, Request, Rules},
     name::TriggerName,
     position::Position,
 };
@@ -33,6 +33,9 @@ pub enum ControlError {
 pub trait Control: Send + Sync + fmt::Debug + 'static {
     /// Everything that exists at the moment. Cheap.
     fn catalog(&self) -> Arc<Catalog>;
+
+    /// What the host allows.
+    fn rules(&self) -> Rules;
 
     /// Everything that exists once the changes that are under way can be seen. For those who found
     /// that what they know is old, such as the shards of a stream.

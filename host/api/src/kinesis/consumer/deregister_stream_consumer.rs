@@ -1,8 +1,14 @@
-//! DeregisterStreamConsumer.
+//! DeregisterStreamConsumer. Its subscriptions end.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::{Request, StreamChange, stream::ConsumerChange};
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::find;
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (stream, consumer) = find(call)?;
+    let change = StreamChange::Consumer(consumer.name, ConsumerChange::Deregister);
+    let name = stream.name.clone();
+    call.apply(Request::ChangeStream { name, change }).await?;
+    Ok(Answer::empty())
 }

@@ -1,8 +1,22 @@
 //! DescribeStreamConsumer.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use serde::Serialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::{ConsumerView, find};
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output<'a> {
+    consumer_description: ConsumerView<'a>,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (stream, consumer) = find(call)?;
+    Ok(call.output(&Output {
+        consumer_description: ConsumerView {
+            stream_arn: Some(call.arn(&stream)),
+            ..ConsumerView::of(call, &stream, &consumer)
+        },
+    }))
 }

@@ -1,8 +1,27 @@
 //! DeleteResourcePolicy.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use serde::Deserialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::replace;
+use crate::{
+    error::Fault,
+    kinesis::call::Call,
+    wire::{
+        answer::Answer,
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[schema::RESOURCE_ARN.required(), schema::STREAM_ID];
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(rename = "ResourceARN")]
+    resource: String,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    replace(call, &input.resource, None).await?;
+    Ok(Answer::empty())
 }

@@ -1,8 +1,48 @@
-//! GetResourcePolicy.
+//! GetResourcePolicy: the policy as it came; `{}` where there is none.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use serde::{Deserialize, Serialize};
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::without_policy;
+use crate::{
+    error::Fault,
+    kinesis::{call::Call, resource::Resource},
+    wire::{
+        answer::Answer,
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[schema::RESOURCE_ARN.required(), schema::STREAM_ID];
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(rename = "ResourceARN")]
+    resource: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output {
+    policy: String,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let resource = call.resource_of(&input.resource)?;
+    let catalog = call.catalog();
+    let policy = match &resource {
+        Resource::Stream(name) => {
+            let stream = catalog.stream(name.as_str());
+            stream.and_then(|stream| stream.policy.clone())
+        }
+        Resource::Consumer(name, consumer) => {
+            let stream = catalog.stream(name.as_str());
+            let consumer = stream.and_then(|stream| stream.consumers.get(consumer));
+            consumer.and_then(|consumer| consumer.policy.clone())
+        }
+        Resource::Queue(_) | Resource::Channel(_) => return Err(without_policy()),
+    };
+    Ok(call.output(&Output {
+        policy: policy.unwrap_or_else(|| "{}".into()),
+    }))
 }

@@ -1,8 +1,33 @@
-//! PutResourcePolicy.
+//! PutResourcePolicy. Callers have one account here, so a policy is kept and shown.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use serde::Deserialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::replace;
+use crate::{
+    error::Fault,
+    kinesis::call::Call,
+    wire::{
+        answer::Answer,
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[
+    schema::RESOURCE_ARN.required(),
+    schema::STREAM_ID,
+    Member::new("Policy", schema::text(0, usize::MAX)).required(),
+];
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(rename = "ResourceARN")]
+    resource: String,
+    #[serde(rename = "Policy")]
+    policy: String,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let Input { resource, policy } = call.input(INPUT)?;
+    replace(call, &resource, Some(policy)).await?;
+    Ok(Answer::empty())
 }

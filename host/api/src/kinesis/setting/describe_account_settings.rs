@@ -1,8 +1,14 @@
 //! DescribeAccountSettings.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use serde::Deserialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::account::AccountView;
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
+
+#[derive(Deserialize)]
+struct Input {}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let Input {} = call.input(&[])?;
+    Ok(call.output(&AccountView::of(call.catalog().account())))
 }

@@ -1,8 +1,10 @@
 //! DisableEnhancedMonitoring.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::stream::Setting;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::monitoring;
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    monitoring(call, Setting::Unmonitor).await
 }

@@ -1,8 +1,12 @@
-//! IncreaseStreamRetentionPeriod.
+//! IncreaseStreamRetentionPeriod: records stay longer, those that are there too.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::stream::Setting;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::{change, retention};
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (which, hours) = retention(call)?;
+    change(call, &which, Setting::RaiseRetention(hours)).await?;
+    Ok(Answer::empty())
 }

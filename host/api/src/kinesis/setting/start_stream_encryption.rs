@@ -1,8 +1,12 @@
-//! StartStreamEncryption.
+//! StartStreamEncryption: the key is kept and shown; what lies on the disk is not encrypted by it.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::stream::Setting;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::{change, key};
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (which, key) = key(call)?;
+    change(call, &which, Setting::Encrypt(key)).await?;
+    Ok(Answer::empty())
 }

@@ -1,8 +1,41 @@
-//! UpdateStreamMode.
+//! UpdateStreamMode: who decides how many shards a stream has.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::stream::Setting;
+use serde::Deserialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::{WARM, change};
+use crate::{
+    error::Fault,
+    kinesis::{
+        call::{Call, Which},
+        describe_stream::{MODE, ModeDetails},
+    },
+    wire::{
+        answer::Answer,
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[
+    schema::STREAM_ARN.required(),
+    schema::STREAM_ID,
+    MODE.required(),
+    WARM,
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    #[serde(flatten)]
+    which: Which,
+    stream_mode_details: ModeDetails,
+    #[serde(rename = "WarmThroughputMiBps")]
+    warm: Option<u32>,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let setting = Setting::Mode(input.stream_mode_details.stream_mode, input.warm);
+    change(call, &input.which, setting).await?;
+    Ok(Answer::empty())
 }

@@ -1,8 +1,38 @@
 //! AddTagsToStream.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::stream::{Tags, tags::Change};
+use serde::Deserialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use crate::{
+    error::Fault,
+    kinesis::{
+        call::{Call, Which},
+        resource::Resource,
+    },
+    wire::{
+        answer::Answer,
+        schema::{self, Member},
+    },
+};
+
+const INPUT: &[Member] = &[
+    schema::STREAM_NAME,
+    schema::TAGS.required(),
+    schema::STREAM_ARN,
+    schema::STREAM_ID,
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    #[serde(flatten)]
+    which: Which,
+    tags: Tags,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let Input { which, tags } = call.input(INPUT)?;
+    let stream = Resource::Stream(call.stream(&which)?.name.clone());
+    call.tag(stream, Change::Add(tags)).await?;
+    Ok(Answer::empty())
 }

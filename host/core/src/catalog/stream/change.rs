@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NewStream, Status, Stream, Transition, tags};
+use super::{NewStream, Status, Stream, Transition, consumer, policy, setting, tags};
 use crate::{
     catalog::{
         Catalog,
@@ -29,6 +29,14 @@ impl Catalog {
         }
         let count = settings.count();
         self.room_for(count, count, name.region(), rules)?;
+        let around = setting::Around {
+            committed: self.account.committed_since.is_some(),
+            has_queues: false,
+        };
+        setting::check_distribution(settings.mode, settings.distribution)?;
+        if settings.warm_mibps.is_some() {
+            setting::check_warm(settings.mode, around)?;
+        }
         let mut next = self.clone();
         let first = ShardNumber(next.counters.next_shard);
         let mut stream = Stream {
@@ -89,11 +97,34 @@ impl Catalog {
         name: StreamName,
         change: StreamChange,
         now: Millis,
-        _rules: &Rules,
+        rules: &Rules,
     ) -> Result<Change, Refused> {
         let mut stream = Stream::clone(self.changeable(&name, now)?);
+        let committed = self.account.committed_since.is_some();
+        let queues = self.queues_of(&name).count();
         match change {
             StreamChange::Tags(change) => change.apply(&mut stream.tags)?,
+            StreamChange::Policy(new) => policy::replace(&mut stream.policy, new)?,
+            StreamChange::Setting(setting) => {
+                check_active(&stream, now)?;
+                let shows = setting.shows();
+                let around = setting::Around {
+                    committed,
+                    has_queues: queues > 0,
+                };
+                setting.apply(&mut stream, around)?;
+                if shows {
+                    stream.transition = Transition::new(Status::Updating, now, rules.change_ms);
+                }
+            }
+            StreamChange::Consumer(consumer, change) => {
+                let around = consumer::Around {
+                    committed,
+                    queues,
+                    change_ms: rules.change_ms,
+                };
+                change.apply(&mut stream, &consumer, now, around)?;
+            }
         }
         let mut next = self.clone();
         let puts = vec![put(CatalogKey::Stream(name.clone()), &stream)];
@@ -189,6 +220,17 @@ impl Catalog {
         next.streams.remove(&name);
         let puts = vec![delete(CatalogKey::Stream(name))];
         Ok(Change::of(next, puts, false))
+    }
+}
+
+/// A stream is changed only while it is not being changed already.
+fn check_active(stream: &Stream, now: Millis) -> Result<(), Refused> {
+    match stream.status(now) {
+        Status::Active => Ok(()),
+        status => Err(Refused::NotActive {
+            stream: stream.name.clone(),
+            status,
+        }),
     }
 }
 

@@ -48,6 +48,8 @@ impl Call<'_> {
                 "Stream {} has {what}; delete them first.",
                 self.named(stream.name())
             )),
+            Refused::Queue(refused) => self.queue_fault(&refused),
+            Refused::Channel(refused) => self.channel_fault(refused),
             Refused::Tags(error) => match error {
                 TagsRefused::TooMany => Fault::Limit(error.to_string()),
                 TagsRefused::Character | TagsRefused::Reserved(_) => {

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
-    Catalog,
+    Catalog, channel,
     function::Function,
     key::{self, CatalogKey},
+    queue::{self, QueueRefused},
     stream::{
         NewStream, Status,
         tags::{self, TagsRefused},
@@ -52,6 +53,10 @@ pub enum Request {
         /// Which.
         name: StreamName,
     },
+    /// Changes a channel.
+    Channel(channel::Request),
+    /// Creates, changes or deletes a queue.
+    Queue(queue::Request),
     /// Creates a function, or gives it a new version.
     PutFunction {
         /// Its name.
@@ -170,6 +175,12 @@ pub enum Refused {
         /// What reads it.
         what: &'static str,
     },
+    /// A channel cannot be so.
+    #[error(transparent)]
+    Channel(#[from] channel::Refused),
+    /// What was asked of a queue cannot be.
+    #[error(transparent)]
+    Queue(#[from] QueueRefused),
     /// Tags are not right.
     #[error(transparent)]
     Tags(#[from] TagsRefused),
@@ -218,6 +229,8 @@ impl Catalog {
                 with_consumers,
             } => self.delete_stream(name, with_consumers, now, rules),
             Request::ForgetStream { name } => self.forget_stream(name, now),
+            Request::Queue(request) => self.change_queue(request, now, rules),
+            Request::Channel(request) => Ok(self.change_channel(request, now, rules.change_ms)?),
             Request::PutFunction {
                 name,
                 module,

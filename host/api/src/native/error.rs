@@ -179,6 +179,7 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         | Refused::ShardLimit { .. }
         | Refused::Tags(_)
         | Refused::Channel(_)
+        | Refused::Queue(_)
         | Refused::Setting(SettingError { .. })
         | Refused::Fixed(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
     }

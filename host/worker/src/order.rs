@@ -68,7 +68,8 @@ pub(crate) struct Numbered {
     pub(crate) order: Order,
 }
 
-/// Waits until a lane follows order `number`: nothing of earlier orders is in flight then.
+/// Waits until a lane follows order `number`: nothing of earlier orders is in flight then, and it has
+/// tried to read its checkpoint.
 #[derive(Debug)]
 pub(crate) struct Settling {
     pub(crate) number: u64,

@@ -102,10 +102,16 @@ impl Board {
     pub(crate) fn show(&self, machine: &Machine) {
         let mut tally = self.tally();
         tally.state = machine.state();
-        tally.position = machine.checkpoint().next;
-        tally.attempts = machine.checkpoint().attempts();
-        tally.oldest = machine.oldest();
-        tally.last_error = machine.last_error().cloned();
+        let error = machine.last_error().cloned();
+        // Until then, what the machine before it knew is better.
+        if machine.has_loaded() {
+            tally.position = machine.checkpoint().next;
+            tally.attempts = machine.checkpoint().attempts();
+            tally.oldest = machine.oldest();
+            tally.last_error = error;
+        } else if error.is_some() {
+            tally.last_error = error;
+        }
     }
 
     pub(crate) fn called(&self, result: &Result<Invoked, InvokeError>) {

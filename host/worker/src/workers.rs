@@ -79,7 +79,8 @@ impl Workers {
     }
 
     /// Makes the lanes be as `catalog` says. When it returns, a trigger that is paused or deleted has
-    /// nothing in flight that could still be committed. Calls must be made one after another.
+    /// nothing in flight that could still be committed, and a new lane has read its checkpoint and
+    /// shows where it stands. Calls must be made one after another.
     pub async fn reconcile(&self, catalog: Arc<Catalog>) {
         for (_ended, settling) in self.arrange(&catalog) {
             settling.settled().await;
@@ -125,6 +126,7 @@ impl Workers {
                 let alive = before
                     .remove(&key)
                     .filter(|handle| !handle.task.is_finished());
+                let begins = alive.is_none();
                 let mut handle = match alive {
                     Some(handle) if handle.follows(trigger, function) => {
                         lanes.running.insert(key, handle);
@@ -136,7 +138,7 @@ impl Workers {
                 let order = handle.order_for(trigger, function);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
-                if pauses {
+                if begins || pauses {
                     settling.push((None, settles));
                 }
                 lanes.running.insert(key, handle);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use millstream_core::{
     port::ReadLimits,
-    position::{Position, ShardNumber},
+    position::ShardNumber,
     trigger::{Action, Effects, Event, Machine, effect::Unsettled},
 };
 use tokio::sync::watch;
@@ -26,8 +26,7 @@ pub(crate) struct Task {
     pub(crate) world: Arc<World>,
     pub(crate) shard: ShardNumber,
     pub(crate) orders: watch::Receiver<Numbered>,
-    /// The number of the order that is followed: nothing of those before it is in flight, and the
-    /// board shows where the lane stands.
+    /// The number of the order that is followed.
     pub(crate) follows: watch::Sender<u64>,
     pub(crate) board: Arc<Board>,
 }
@@ -41,25 +40,20 @@ impl Task {
                 Order::Pause(_) => "paused",
                 Order::Stop => "stopped",
             };
+            self.follows.send_replace(number);
             match order {
-                Order::Run(spec) => self.work(number, &spec).await,
-                Order::Pause(spec) => self.pause(number, &spec).await,
-                Order::Stop => {
-                    self.follows.send_replace(number);
-                    return;
-                }
+                Order::Run(spec) => self.work(&spec).await,
+                Order::Pause(spec) => self.pause(&spec).await,
+                Order::Stop => return,
             }
         }
     }
 
     /// Runs batches until the orders change.
-    async fn work(&mut self, number: u64, spec: &Spec) {
+    async fn work(&mut self, spec: &Spec) {
         let (mut machine, mut action) = Machine::new(spec.policy, spec.start);
         loop {
             self.board.show(&machine);
-            if !matches!(action, Action::Load) {
-                self.follows.send_replace(number);
-            }
             let event = match action {
                 Action::Commit(effects) => self.commit(spec, &effects).await,
                 Action::Invoke { batch, attempt } => {
@@ -100,36 +94,26 @@ impl Task {
     }
 
     /// Does nothing until the orders change, but shows where the lane stands.
-    async fn pause(&mut self, number: u64, spec: &Spec) {
-        let (world, board, follows) = (&self.world, &self.board, &self.follows);
-        let looking = async {
-            let next = look(world, spec, board).await;
-            follows.send_replace(number);
-            oldest(world, spec, next, board).await;
-        };
+    async fn pause(&mut self, spec: &Spec) {
         tokio::select! {
             biased;
             _ = self.orders.changed() => return,
-            () = looking => (),
+            () = look(&self.world, spec, &self.board) => (),
         }
         // An error means that nobody is left to give orders; the task is aborted then.
         let _ = self.orders.changed().await;
     }
 }
 
-/// Shows the checkpoint of a lane at rest; where it goes on.
-async fn look(world: &World, spec: &Spec, board: &Board) -> Position {
+/// Shows the checkpoint of a lane at rest, and the age of the first record that waits.
+async fn look(world: &World, spec: &Spec, board: &Board) {
     let (mut machine, load) = Machine::new(spec.policy, spec.start);
     let loaded = wait::event(world, spec, load).await;
     let _ = machine.step((world.clock)(), loaded);
     board.show(&machine);
     board.tally().state = "paused";
-    machine.checkpoint().next
-}
-
-/// Shows the age of the first record that waits, as soon as there is one.
-async fn oldest(world: &World, spec: &Spec, mut from: Position, board: &Board) {
     let shard = spec.lane.shard.number;
+    let mut from = machine.checkpoint().next;
     let one = ReadLimits {
         records: 1,
         bytes: 1,

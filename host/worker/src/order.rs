@@ -68,8 +68,7 @@ pub(crate) struct Numbered {
     pub(crate) order: Order,
 }
 
-/// Waits until a lane follows order `number`: nothing of earlier orders is in flight then, and it has
-/// tried to read its checkpoint.
+/// Waits until a lane follows order `number`: nothing of earlier orders is in flight then.
 #[derive(Debug)]
 pub(crate) struct Settling {
     pub(crate) number: u64,

@@ -312,6 +312,16 @@ impl Log for SqliteLog {
             .run(move |connection| key_value::scan(connection, &prefix))
     }
 
+    fn keys(
+        &self,
+        prefix: Bytes,
+        after: Option<Bytes>,
+        limit: usize,
+    ) -> Later<'static, Result<Vec<Bytes>, ReadError>> {
+        self.readers
+            .run(move |connection| key_value::keys(connection, &prefix, after.as_deref(), limit))
+    }
+
     fn trim(&self, shard: ShardNumber, before: Millis) -> Later<'static, Result<u64, CommitError>> {
         let (reply, answered) = oneshot::channel();
         self.shared.queue.push(

@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use millstream_api::{
     app::{App, Identity},
+    auth::Access,
     native::health::{Life, Stage},
     server,
 };
@@ -112,6 +113,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
             account: settings.account.clone(),
             region: settings.region.clone(),
         }),
+        access: Access::Local,
         now: clock::now,
     };
     metrics::connect(&app.metrics, &storage, &runtime, &workers);

@@ -9,6 +9,8 @@ use millstream_core::{
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::auth::Access;
+
 /// The ports and settings behind all routes. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -34,6 +36,8 @@ pub struct App {
     pub started: Millis,
     /// Who and where this host says it is.
     pub identity: Arc<Identity>,
+    /// Whose requests are answered.
+    pub access: Access,
     /// The clock.
     pub now: fn() -> Millis,
 }

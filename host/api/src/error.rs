@@ -12,7 +12,10 @@ use millstream_core::{
 use serde_json::json;
 use thiserror::Error;
 
-use crate::admit::{BodyRefused, Crowded};
+use crate::{
+    admit::{BodyRefused, Crowded},
+    wire::form::Form,
+};
 
 /// A stream as Amazon names it in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +239,7 @@ impl Fault {
     }
 
     /// The body, in the form that Amazon gives to this error.
-    pub(crate) fn body(&self) -> Vec<u8> {
+    pub(crate) fn body(&self, form: Form) -> Vec<u8> {
         let (_, name) = self.shape();
         let body = match self {
             Self::NotARequest => {
@@ -247,7 +250,7 @@ impl Fault {
             Self::Serialization(what) => json!({ "__type": name, "Message": what }),
             other => json!({ "__type": name, "message": other.to_string() }),
         };
-        body.to_string().into()
+        form.render(&body)
     }
 
     /// Whether the body is in the form of the request; what is not a request of Amazon's gets XML.

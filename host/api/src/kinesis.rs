@@ -17,6 +17,7 @@ mod put;
 mod put_record;
 mod put_records;
 mod queue;
+mod records;
 mod reshard;
 mod resource;
 mod setting;

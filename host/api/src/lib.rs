@@ -4,6 +4,7 @@
 //! `admit` refuses what is too big, `wire` decodes, `kinesis` or `native` decide with core and answer.
 
 pub mod app;
+pub mod auth;
 pub mod server;
 
 mod admit;

@@ -5,6 +5,7 @@
 mod datum;
 pub mod error;
 pub mod functions;
+mod gate;
 pub mod health;
 mod host;
 mod ingest;
@@ -82,17 +83,24 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ("/v1/triggers/{name}/pause", post(triggers::pause)),
         ("/v1/triggers/{name}/resume", post(triggers::resume)),
     ];
+    let native = Native { app, admission };
+    let metrics = &native.app.metrics;
     let mut router = Router::new();
     for (path, methods) in routes {
         let methods = methods.fallback(no_such_method);
-        let counted = from_fn_with_state(app.metrics.route(path), metrics::count);
+        let methods = if path.starts_with("/v1/") {
+            methods.layer(from_fn_with_state(native.clone(), gate::check))
+        } else {
+            methods.layer(from_fn_with_state(native.clone(), gate::check_strangers))
+        };
+        let counted = from_fn_with_state(metrics.route(path), metrics::count);
         router = router.route(path, methods.layer(counted));
     }
-    let unmatched = from_fn_with_state(app.metrics.route("unmatched"), metrics::count);
+    let unmatched = from_fn_with_state(metrics.route("unmatched"), metrics::count);
     router
         .fallback(no_such_route.layer(unmatched))
         .layer(map_request(linger::linger))
-        .with_state(Native { app, admission })
+        .with_state(native)
 }
 
 async fn no_such_route(uri: Uri) -> NativeError {

@@ -1,53 +1,31 @@
 //! Connections: accepts them, bounds them in number and time, and lets them finish at the end.
 //! Knows no route and no shape.
 
+mod connection;
 mod origin;
 mod patience;
 mod stall;
+mod tls;
 
-use std::{
-    io,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, response::IntoResponse as _};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto::Builder,
-        graceful::{GracefulShutdown, Watcher},
-    },
-};
+use axum::Router;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tower::Service as _;
 
-use self::{patience::Patient, stall::Stalling};
-use crate::{
-    admit::Admission,
-    app::App,
-    kinesis,
-    native::{self, error::NativeError},
-};
+use self::connection::{Conversation, Ending};
+pub use self::tls::{SelfSigned, Tls, TlsError};
+use crate::{admit::Admission, app::App, kinesis, native};
 
 /// Connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
-/// How long a client may take for the headers of a request, or before its first one.
-const HEADERS: Duration = Duration::from_secs(30);
 /// How long requests may still take once the host shuts down.
 const DRAIN: Duration = Duration::from_secs(8);
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 256;
 /// How long to wait when no file descriptor is left for a connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -57,30 +35,53 @@ pub fn router(app: App) -> Router {
     kinesis::router(app.clone(), Arc::clone(&admission)).merge(native::router(app, admission))
 }
 
-/// Serves on `listener` until `shutdown`; then finishes what was begun, within a deadline.
+/// Where clients come in.
+#[derive(Debug)]
+pub struct Door {
+    /// Where they connect.
+    pub listener: TcpListener,
+    /// What they have to speak; in clear where there is none.
+    pub tls: Option<Tls>,
+}
+
+impl From<TcpListener> for Door {
+    fn from(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            tls: None,
+        }
+    }
+}
+
+/// Serves at `door` until `shutdown`; then finishes what was begun, within a deadline.
 ///
 /// # Errors
 /// When the listener is not one.
 pub async fn serve(
-    listener: TcpListener,
+    door: impl Into<Door>,
     app: App,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    let Door { listener, tls } = door.into();
     let address = listener.local_addr()?;
-    tracing::info!(%address, "serving");
-    let router = router(app);
-    let builder = Arc::new(builder());
+    tracing::info!(%address, tls = tls.is_some(), "serving");
+    let conversation = Arc::new(Conversation::new(router(app), tls));
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let (open, closing) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             accepted = accept(&listener, &permits) => {
                 let (stream, permit) = accepted;
-                let (builder, router, watcher) = (Arc::clone(&builder), router.clone(), graceful.watcher());
+                let conversation = Arc::clone(&conversation);
+                let ending = Ending {
+                    watcher: graceful.watcher(),
+                    closing: closing.clone(),
+                };
                 connections.spawn(async move {
-                    converse(&builder, stream, router, watcher).await;
+                    conversation.hold(stream, ending).await;
                     drop(permit);
                 });
             }
@@ -88,7 +89,7 @@ pub async fn serve(
             () = &mut shutdown => break,
         }
     }
-    drop(listener);
+    drop((listener, open));
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
@@ -97,22 +98,6 @@ pub async fn serve(
     }
     connections.shutdown().await;
     Ok(())
-}
-
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        .keep_alive(true);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(HEADERS)
-        .keep_alive_timeout(HEADERS);
-    builder
 }
 
 async fn accept(
@@ -142,42 +127,6 @@ fn is_the_clients(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// Serves one connection to its end.
-async fn converse(
-    builder: &Builder<TokioExecutor>,
-    stream: TcpStream,
-    router: Router,
-    watcher: Watcher,
-) {
-    let spoke = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&spoke);
-    let reached = stream.local_addr().ok();
-    let reached = reached.map(|address| address.ip().to_canonical());
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        seen.store(true, Relaxed);
-        let is_foreign = origin::is_foreign(request.headers(), reached);
-        let mut router = router.clone();
-        async move {
-            if is_foreign {
-                return Ok(NativeError::CrossSite.into_response());
-            }
-            router.call(request.map(Patient::new)).await
-        }
-    });
-    let stream = TokioIo::new(Stalling::new(stream));
-    let connection = builder.serve_connection(stream, service);
-    let mut connection = pin!(watcher.watch(connection));
-    // hyper's own deadline begins only once it knows which version of HTTP is spoken.
-    let ended = match timeout(HEADERS, &mut connection).await {
-        Ok(ended) => ended,
-        Err(_late) if spoke.load(Relaxed) => connection.await,
-        Err(_late) => return,
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -1,5 +1,6 @@
 //! The Kinesis API over the model: every action, every error, every edge.
 
+mod cbor;
 mod client;
 mod codec_cost;
 mod faults;

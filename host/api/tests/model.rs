@@ -12,6 +12,7 @@ use axum::Router;
 use bytes::Bytes;
 use millstream_api::{
     app::{App, BackupError, Host, Identity},
+    auth::Access,
     native::{
         functions::Uploads,
         health::{Life, Stage},
@@ -117,6 +118,7 @@ impl Model {
                 account: "123456789012".into(),
                 region: "us-east-1".into(),
             }),
+            access: Access::Anyone,
             now,
         }
     }

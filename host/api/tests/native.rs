@@ -1,5 +1,6 @@
 //! The native interface over the model: every route, every error code.
 
+mod access;
 mod client;
 mod dry_run;
 mod errors;

@@ -1,7 +1,11 @@
 //! Connections over a real socket: deadlines, limits, both versions of HTTP, the end.
 
+mod http2;
+mod tls;
+
 use std::{net::SocketAddr, time::Duration};
 
+use millstream_api::server::{Door, Tls};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -23,10 +27,14 @@ struct Server {
 
 impl Server {
     async fn start(model: &Model) -> Self {
+        Self::start_with(model, None).await
+    }
+
+    async fn start_with(model: &Model, tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = millstream_api::server::serve(listener, model.app(), async {
+        let serving = millstream_api::server::serve(Door { listener, tls }, model.app(), async {
             let _ = stopped.await;
         });
         Self {
@@ -197,24 +205,6 @@ async fn a_web_page_of_another_site_cannot_put() {
         assert_eq!(answer.contains("\"forbidden\""), status == 403, "{answer}");
     }
     assert_eq!(model.records("s")[0].len(), 1);
-}
-
-#[tokio::test]
-async fn http_2_is_spoken_without_tls() {
-    let server = Server::start(&Model::new()).await;
-    let mut stream = server.connect().await;
-    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    stream
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        .await
-        .unwrap();
-    stream.write_all(&settings).await.unwrap();
-    let mut frame = [0; 9];
-    timeout(SOON, stream.read_exact(&mut frame))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(frame[3], 4, "a frame of settings comes first");
 }
 
 #[tokio::test]

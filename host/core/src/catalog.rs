@@ -161,7 +161,7 @@ impl Catalog {
         stream: &'a StreamName,
     ) -> impl Iterator<Item = &'a Arc<Channel>> {
         self.channels()
-            .filter(move |channel| channel.stream == *stream)
+            .filter(move |channel| channel.stream == *stream && !channel.is_deleted())
     }
 
     /// The settings of the account.

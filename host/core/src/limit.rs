@@ -24,6 +24,10 @@ pub const RECORD_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const GET_RECORDS_COUNT: usize = 10_000;
 /// Kinesis: bytes in one GetRecords.
 pub const GET_RECORDS_BYTES: usize = 10 * 1024 * 1024;
+/// Kinesis: how long records of a channel may wait, in seconds. The first is what a new one gets.
+pub const CHANNEL_FRESHNESS_SECONDS: std::ops::RangeInclusive<u32> = 300..=900;
+/// Ours: channels of a region.
+pub const CHANNELS: usize = 100;
 /// Kinesis: how long an iterator lives, in milliseconds.
 pub const ITERATOR_LIFE_MS: u64 = 300_000;
 /// Kinesis: the retention of a new stream, in hours.
@@ -36,6 +40,16 @@ pub const TAGS: usize = 50;
 pub const CONSUMERS: usize = 20;
 /// Kinesis: the same of an on-demand stream whose account has committed to a throughput.
 pub const CONSUMERS_COMMITTED: usize = 50;
+/// Kinesis: records that a queue gives at once.
+pub const RECEIVE_RECORDS: usize = 10;
+/// Ours: bytes that a queue gives at once; Kinesis has no limit beside that of records.
+pub const RECEIVE_BYTES: usize = 10 * 1024 * 1024;
+/// Kinesis: how long a call waits for a queue's records where it does not say, in seconds.
+pub const RECEIVE_WAIT_DEFAULT_SECONDS: u64 = 9;
+/// Kinesis: for how long a record of a new queue is its worker's alone, in seconds.
+pub const VISIBILITY_DEFAULT_SECONDS: u32 = 30;
+/// Kinesis: deliveries after which a record of a new queue is dead.
+pub const MAX_RECEIVES_DEFAULT: u32 = 6;
 /// Kinesis: open shards of an account in a region, where it has no other limit.
 pub const SHARD_LIMIT_DEFAULT: u32 = 20_000;
 /// Kinesis: shards of a stream that is created without a count.

@@ -3,14 +3,17 @@
 //! A second storage engine is one more crate beside `host/log`, so nothing of SQLite shows here:
 //! a commit is a blind write, submitted in order, and errors say what is known of its outcome.
 
+mod channels;
 mod control;
 mod invoke;
 mod log;
 mod modules;
+mod queues;
 
 use std::{future::Future, pin::Pin};
 
 pub use self::{
+    channels::Channels,
     control::{Control, ControlError, LaneStatus, Triggers},
     invoke::{
         Call, Disposition, GuestError, Invoke, InvokeError, Invoked, Limits, LogLine,
@@ -20,6 +23,7 @@ pub use self::{
         Append, Appended, Commit, CommitError, Durable, Log, Page, Put, ReadError, ReadLimits, Span,
     },
     modules::{ModuleError, ModuleInfo, Modules},
+    queues::{Handed, QueueError, Queues, Receive, Wish},
 };
 
 /// What an asynchronous port gives.

@@ -16,6 +16,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, MAIN_DB, wal::CheckpointMode};
 
 use crate::{
+    connect, reserve,
     stats::{Counters, add},
     watermark::{self, Watermark},
     writer::{self, Shared},
@@ -57,6 +58,8 @@ pub(crate) struct Wal {
     changed: Condvar,
     page_bytes: u64,
     full: AtomicBool,
+    /// The reserve is given up: the room that it left is for deleting.
+    tight: AtomicBool,
 }
 
 /// What the thread is to do.
@@ -81,6 +84,7 @@ impl Wal {
             changed: Condvar::new(),
             page_bytes,
             full: AtomicBool::new(false),
+            tight: AtomicBool::new(false),
         }
     }
 
@@ -110,6 +114,11 @@ impl Wal {
     /// Whether a checkpoint found the disk full, since this was last asked.
     pub(crate) fn take_full(&self) -> bool {
         self.full.load(Ordering::Relaxed) && self.full.swap(false, Ordering::Relaxed)
+    }
+
+    /// From now on a checkpoint is made only where it needs little room, or wherever it has to be.
+    pub(crate) fn set_tight(&self, tight: bool) {
+        self.tight.store(tight, Ordering::Relaxed);
     }
 
     /// The writer has committed; true when it is to make a pass before it goes on.
@@ -145,6 +154,12 @@ impl Wal {
     /// Moves what can be moved without waiting for readers. An error is fatal.
     pub(crate) fn pass(&self, connection: &Connection, counters: &Counters) -> Result<(), String> {
         let starts = self.lock().starts;
+        if self.tight.load(Ordering::Relaxed) && !reserve::covers_growth(connection) {
+            let mut progress = self.lock();
+            progress.pass_at = progress.pages + self.pages(STEP_BYTES);
+            progress.retry_at = progress.pass_at;
+            return Ok(());
+        }
         let passed = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
         add(&counters.checkpoints, 1);
         let mut progress = self.lock();
@@ -172,6 +187,23 @@ impl Wal {
             Err(error) => return Err(format!("cannot checkpoint the log: {error}")),
         }
         Ok(())
+    }
+
+    /// Gives the log's room back to the disk, where all of it is in the database already and nobody
+    /// reads it at this moment.
+    pub(crate) fn shorten(&self, connection: &Connection) {
+        let shortened = connect::without_waiting(connection, |connection| {
+            connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)
+        });
+        match shortened {
+            Ok(_) => {
+                let mut progress = self.lock();
+                progress.starts += 1;
+                (progress.pages, progress.moved, progress.retry_at) = (0, 0, 0);
+                progress.pass_at = self.pages(STEP_BYTES);
+            }
+            Err(error) => tracing::debug!(%error, "the write-ahead log keeps its room"),
+        }
     }
 
     /// Waits for the thread's next task, given when it last did each.

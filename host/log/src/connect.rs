@@ -90,6 +90,17 @@ pub(crate) fn settle(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Does something that is given up at once where another connection is in its way.
+pub(crate) fn without_waiting<T>(
+    connection: &Connection,
+    act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let done = act(connection);
+    connection.busy_timeout(BUSY)?;
+    done
+}
+
 /// A connection for checkpoints beside the writer.
 pub(crate) fn checkpointer(options: &Options) -> rusqlite::Result<Connection> {
     let connection = beside(&options.dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

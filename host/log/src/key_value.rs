@@ -44,6 +44,38 @@ pub(crate) fn scan(
     Ok(entries)
 }
 
+/// At most `limit` keys that begin with `prefix` and come after `after`, ascending.
+pub(crate) fn keys(
+    connection: &Connection,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Bytes>, ReadError> {
+    // One bound alone, so that the search begins there.
+    let (sql, bound) = match after.filter(|after| *after >= prefix) {
+        Some(after) => (
+            "SELECT key FROM key_value WHERE key > ?1 ORDER BY key LIMIT ?2",
+            after,
+        ),
+        None => (
+            "SELECT key FROM key_value WHERE key >= ?1 ORDER BY key LIMIT ?2",
+            prefix,
+        ),
+    };
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((bound, limit)).map_err(unavailable)?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let key = row.get_ref(0).map_err(unavailable)?.as_blob();
+        match key {
+            Ok(key) if key.starts_with(prefix) => keys.push(Bytes::copy_from_slice(key)),
+            _ => break,
+        }
+    }
+    Ok(keys)
+}
+
 fn entry(row: &Row<'_>) -> rusqlite::Result<Result<(Bytes, Bytes), ReadError>> {
     let (key, value) = (row.get_ref(0)?.as_blob()?, row.get_ref(2)?.as_blob()?);
     let crc: i64 = row.get(1)?;

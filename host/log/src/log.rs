@@ -31,7 +31,6 @@ use crate::{
     queue::{self, Job, Queue},
     reader::{self, Readers, Wanted},
     recent::Recent,
-    reserve::Reserve,
     shard::Shards,
     stats::{Counters, Stats},
     tail::{self, Budget},
@@ -69,9 +68,11 @@ impl SqliteLog {
             lock,
             mut connection,
             watermark,
+            reserve,
             shards,
             removals,
             epoch,
+            owes_epoch,
             commit,
             page_bytes,
         } = open::open(&options)?;
@@ -99,7 +100,8 @@ impl SqliteLog {
         let writer = Writer {
             shared: shared.clone(),
             connection,
-            reserve: Reserve::new(&options.dir),
+            reserve,
+            owes_epoch,
             budget: Budget::new(options.tail_bytes),
             clock: options.clock,
             commit,
@@ -308,6 +310,16 @@ impl Log for SqliteLog {
     fn scan(&self, prefix: Bytes) -> Later<'static, Result<Vec<(Bytes, Bytes)>, ReadError>> {
         self.readers
             .run(move |connection| key_value::scan(connection, &prefix))
+    }
+
+    fn keys(
+        &self,
+        prefix: Bytes,
+        after: Option<Bytes>,
+        limit: usize,
+    ) -> Later<'static, Result<Vec<Bytes>, ReadError>> {
+        self.readers
+            .run(move |connection| key_value::keys(connection, &prefix, after.as_deref(), limit))
     }
 
     fn trim(&self, shard: ShardNumber, before: Millis) -> Later<'static, Result<u64, CommitError>> {

@@ -19,9 +19,11 @@ use crate::{
     connect,
     error::OpenError,
     options::Options,
+    reserve::{self, Reserve},
     row,
     shard::{Run, Shard, Shards, State},
     watermark::{self, Watermark},
+    writer,
 };
 
 /// The database's file name.
@@ -40,14 +42,19 @@ pub(crate) struct Opened {
     pub(crate) lock: File,
     pub(crate) connection: Connection,
     pub(crate) watermark: watermark::Writer,
+    /// Given up where there was no room to open with it.
+    pub(crate) reserve: Reserve,
     pub(crate) shards: Shards,
     pub(crate) removals: VecDeque<ShardNumber>,
     pub(crate) epoch: u64,
+    /// The epoch stands in the watermark alone: there was no room for it in the database.
+    pub(crate) owes_epoch: bool,
     pub(crate) commit: u64,
     pub(crate) page_bytes: u64,
 }
 
-/// Opens the data directory of `options`, or makes it.
+/// Opens the data directory of `options`, or makes it; where the disk is full, with the room that
+/// was reserved.
 pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < SQLITE_AT_LEAST {
         return Err(OpenError::Sqlite(rusqlite::version()));
@@ -55,33 +62,147 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     let dir = &options.dir;
     fs::create_dir_all(dir).map_err(at(dir))?;
     let lock = lock(dir)?;
-    let mark = watermark::read(dir).map_err(at(dir))?.unwrap_or_default();
-    let path = dir.join(DATABASE);
-    if !path.exists() {
-        refuse_loss(options, 0, mark)?;
-    }
-    let mut connection = connect::writer(options, &path)?;
-    let (shards, removals, newest) = shards(&connection, dir)?;
-    let meta = Meta::read(&connection)?;
-    let commit = newest.max(meta.commit);
-    refuse_loss(options, commit, mark)?;
-    connect::settle(&connection)?;
-    let epoch = meta.raise(&mut connection, mark, (options.clock)())?;
-    // The new epoch is not left to a log that could be lost.
-    connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)?;
-    let watermark = watermark::Writer::create(dir, Watermark { commit, epoch }).map_err(at(dir))?;
+    let mut reserve = Reserve::assume(dir);
+    let found = match Found::find(options) {
+        Err(error) if is_full(&error) && reserve.release() => Found::find(options),
+        found => found,
+    }?;
+    let Found {
+        mut connection,
+        mark,
+        shards,
+        removals,
+        meta,
+        commit,
+    } = found;
     let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let page_bytes = page_bytes.cast_unsigned();
+    let epoch = meta.next_epoch(mark, (options.clock)())?;
+    let owes_epoch = !raise(&mut connection, &mut reserve, epoch)?;
+    empty_log(&connection, &reserve)?;
+    let mark = Watermark { commit, epoch };
+    let watermark = match watermark::Writer::create(dir, mark).map_err(at(dir)) {
+        Err(error) if is_full(&error) && reserve.release() => {
+            watermark::Writer::create(dir, mark).map_err(at(dir))
+        }
+        created => created,
+    }?;
+    if owes_epoch || reserve.is_released() {
+        tracing::warn!("the disk is full: only what frees room is taken until there is some");
+    }
+    reserve.ensure();
     Ok(Opened {
         lock,
         connection,
         watermark,
+        reserve,
         shards,
         removals,
         epoch,
+        owes_epoch,
         commit,
         page_bytes,
     })
+}
+
+fn is_full(error: &OpenError) -> bool {
+    match error {
+        OpenError::Database(error) => writer::is_full(error),
+        OpenError::Io { source, .. } => matches!(
+            source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        ),
+        _ => false,
+    }
+}
+
+/// What is in a data directory, known to be ours and whole.
+struct Found {
+    connection: Connection,
+    mark: Watermark,
+    shards: Shards,
+    removals: VecDeque<ShardNumber>,
+    meta: Meta,
+    commit: u64,
+}
+
+impl Found {
+    fn find(options: &Options) -> Result<Self, OpenError> {
+        let dir = &options.dir;
+        let mark = watermark::read(dir).map_err(at(dir))?.unwrap_or_default();
+        let path = dir.join(DATABASE);
+        if !path.exists() {
+            refuse_loss(options, 0, mark)?;
+        }
+        let connection = connect::writer(options, &path)?;
+        let (shards, removals, newest) = shards(&connection, dir)?;
+        let meta = Meta::read(&connection)?;
+        let commit = newest.max(meta.commit);
+        refuse_loss(options, commit, mark)?;
+        connect::settle(&connection)?;
+        Ok(Self {
+            connection,
+            mark,
+            shards,
+            removals,
+            meta,
+            commit,
+        })
+    }
+}
+
+/// Writes the epoch of this open into the database; false where even the reserve's room is not enough.
+fn raise(
+    connection: &mut Connection,
+    reserve: &mut Reserve,
+    epoch: u64,
+) -> Result<bool, OpenError> {
+    if write_epoch(connection, epoch)? {
+        return Ok(true);
+    }
+    // A log that is all in the database begins anew in its own room. The reserve stays out of the
+    // checkpoint's reach.
+    checkpoint(connection, CheckpointMode::PASSIVE)?;
+    if write_epoch(connection, epoch)? {
+        return Ok(true);
+    }
+    reserve.release();
+    Ok(write_epoch(connection, epoch)?)
+}
+
+/// False where there is no room.
+fn write_epoch(connection: &mut Connection, epoch: u64) -> rusqlite::Result<bool> {
+    let written = connection.transaction().and_then(|transaction| {
+        transaction.execute(
+            "UPDATE meta SET epoch = ?1, restored = 0",
+            [epoch.cast_signed()],
+        )?;
+        transaction.commit()
+    });
+    unless_full(written)
+}
+
+fn checkpoint(connection: &Connection, mode: CheckpointMode) -> rusqlite::Result<bool> {
+    unless_full(connection.wal_checkpoint_v2(Some(MAIN_DB), mode).map(drop))
+}
+
+fn unless_full(done: rusqlite::Result<()>) -> rusqlite::Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if writer::is_full(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Moves the write-ahead log into the database: the new epoch is not left to a log that could be
+/// lost. On a full disk the log keeps its file, whose room nobody else can take.
+fn empty_log(connection: &Connection, reserve: &Reserve) -> rusqlite::Result<()> {
+    if !reserve.is_released() {
+        checkpoint(connection, CheckpointMode::TRUNCATE)?;
+    } else if reserve::covers_growth(connection) {
+        checkpoint(connection, CheckpointMode::PASSIVE)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError {
@@ -150,13 +271,8 @@ impl Meta {
         )
     }
 
-    /// Gives this open an epoch that no position had before, and makes it durable.
-    fn raise(
-        &self,
-        connection: &mut Connection,
-        mark: Watermark,
-        now: Millis,
-    ) -> Result<u64, OpenError> {
+    /// An epoch that no position had before.
+    fn next_epoch(&self, mark: Watermark, now: Millis) -> Result<u64, OpenError> {
         let hours = now.seconds().saturating_sub(EPOCHS_SINCE_SECONDS) / 3600;
         let used = self.epoch.max(mark.epoch);
         let leap = if self.restored { RESTORED_LEAP } else { 0 };
@@ -164,12 +280,6 @@ impl Meta {
         if epoch > EPOCH_MAX {
             return Err(OpenError::EpochsExhausted(epoch));
         }
-        let transaction = connection.transaction()?;
-        transaction.execute(
-            "UPDATE meta SET epoch = ?1, restored = 0",
-            [epoch.cast_signed()],
-        )?;
-        transaction.commit()?;
         Ok(epoch)
     }
 }

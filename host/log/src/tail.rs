@@ -134,7 +134,12 @@ pub(crate) struct Budget {
     limit: usize,
     held: usize,
     oldest: VecDeque<(Arc<Shard>, u64)>,
+    /// How long `oldest` may get before what is gone is removed from it.
+    compact_at: usize,
 }
+
+/// Fewer entries are not worth looking through.
+const COMPACT_AT_LEAST: usize = 1024;
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
@@ -142,6 +147,7 @@ impl Budget {
             limit,
             held: 0,
             oldest: VecDeque::new(),
+            compact_at: COMPACT_AT_LEAST,
         }
     }
 
@@ -174,8 +180,14 @@ impl Budget {
                 .pop_front_if(|front| front.base.ordinal() == ordinal);
             self.held -= gone.map_or(0, |placed| weight(&placed));
         }
-        if self.held == 0 {
-            self.oldest.clear();
+        if self.oldest.len() >= self.compact_at {
+            self.oldest.retain(|(shard, ordinal)| {
+                let state = shard.state();
+                let front = state.tail.front();
+                front.is_some_and(|front| front.base.ordinal() <= *ordinal)
+            });
+            // Each entry is looked at once for one that was added.
+            self.compact_at = COMPACT_AT_LEAST.max(2 * self.oldest.len());
         }
     }
 }
@@ -271,5 +283,20 @@ mod tests {
         push(&shard, &mut budget, &[10]);
         budget.enforce();
         assert_eq!(shard.state().tail.len(), 1);
+    }
+
+    #[test]
+    fn blocks_that_were_trimmed_are_forgotten_within_the_budget() {
+        let (shard, mut budget) = (shard(), Budget::new(usize::MAX));
+        for i in 0..10_000 {
+            push(&shard, &mut budget, &[1]);
+            // Four blocks stay, so the tail is never empty.
+            let bytes = shard.state().trim((i + 1_u64).saturating_sub(4));
+            budget.forget(bytes);
+            budget.enforce();
+        }
+        assert_eq!(shard.state().tail.len(), 4);
+        let kept = budget.oldest.len();
+        assert!(kept <= COMPACT_AT_LEAST, "{kept} entries for 4 blocks");
     }
 }

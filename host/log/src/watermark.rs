@@ -62,15 +62,47 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts anew: whatever the file said before, it says `mark` now.
+    /// Starts anew: whatever the file said before, it says `mark` now. A file that has both slots
+    /// is written in place, for which a full disk has room.
     pub(crate) fn create(dir: &Path, mark: Watermark) -> io::Result<Self> {
+        match Self::reuse(&dir.join(NAME), mark)? {
+            Some(writer) => Ok(writer),
+            None => Self::make(dir, mark),
+        }
+    }
+
+    fn reuse(path: &Path, mark: Watermark) -> io::Result<Option<Self>> {
+        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let before: Vec<_> = bytes.chunks(SLOT).map(Watermark::parse).collect();
+        let &[first, second] = &before[..] else {
+            return Ok(None);
+        };
+        let slot = u64::from(second > first);
+        let mut writer = Self { file, slot };
+        writer.write(mark)?;
+        // What was accepted as lost must not be read again.
+        if first.max(second) > Some(mark) {
+            writer.write(mark)?;
+        }
+        Ok(Some(writer))
+    }
+
+    fn make(dir: &Path, mark: Watermark) -> io::Result<Self> {
         let fresh = dir.join(format!("{NAME}.new"));
+        let mut slots = mark.line().into_bytes();
+        slots.resize(2 * SLOT, 0);
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .open(&fresh)?;
-        file.write_all(mark.line().as_bytes())?;
+        file.write_all(&slots)?;
         file.sync_all()?;
         fs::rename(&fresh, dir.join(NAME))?;
         File::open(dir)?.sync_all()?;
@@ -116,6 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn starting_anew_is_done_in_place_and_may_fall() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        Writer::create(dir.path(), mark(5)).unwrap();
+        // Without room for another file: a folder is in its way.
+        fs::create_dir(dir.path().join(format!("{NAME}.new"))).unwrap();
+        for commit in [6, 7, 2, 3] {
+            let mut writer = Writer::create(dir.path(), mark(commit)).unwrap();
+            assert_eq!(read(dir.path()).unwrap(), Some(mark(commit)));
+            writer.write(mark(commit + 1)).unwrap();
+            assert_eq!(read(dir.path()).unwrap(), Some(mark(commit + 1)));
+            assert_eq!(fs::metadata(&path).unwrap().len(), 2 * SLOT as u64);
+        }
+    }
+
+    #[test]
     fn a_failed_write_is_written_over_by_the_next() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = Writer::create(dir.path(), mark(1)).unwrap();
@@ -136,7 +184,7 @@ mod tests {
         writer.write(mark(2)).unwrap();
         let path = dir.path().join(NAME);
         let whole = fs::read(&path).unwrap();
-        for torn in SLOT..whole.len() {
+        for torn in SLOT..SLOT + mark(2).line().len() {
             let mut bytes = whole.clone();
             bytes[torn] ^= 1;
             fs::write(&path, bytes).unwrap();

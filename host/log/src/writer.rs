@@ -17,7 +17,7 @@ use millstream_core::{
     position::ShardNumber,
     time::Millis,
 };
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, ffi::SQLITE_IOERR_SHMSIZE};
 
 use crate::{
     checkpoint::Wal,
@@ -64,6 +64,8 @@ pub(crate) struct Writer {
     pub(crate) removals: VecDeque<ShardNumber>,
     /// The last transaction did not fit: what is not asked for waits for the next one that does.
     pub(crate) stuck: bool,
+    /// The database does not know this open's epoch yet, only the watermark does.
+    pub(crate) owes_epoch: bool,
     /// Pages in the write-ahead log, kept by its hook.
     pub(crate) wal_pages: Arc<AtomicU64>,
 }
@@ -132,11 +134,11 @@ impl Writer {
         }
         match self.transact(&mut group, &mut turn) {
             Ok(written) => self.publish(group, turn, written, began),
-            Err(error) if is_full(&error) => {
+            Err(Failed { undone: true, .. }) => {
                 drop(group);
                 self.roll_back(turn)
             }
-            Err(error) => {
+            Err(Failed { error, .. }) => {
                 let why = format!("cannot write the log, what is durable is unknown: {error}");
                 for (reply, ..) in turn.answers {
                     drop(reply.send(Err(CommitError::Ambiguous(why.clone()))));
@@ -157,14 +159,30 @@ impl Writer {
             shared,
             ..
         } = self;
-        reserve.is_missing(|| {
+        let roomy = || {
             let free: rusqlite::Result<u32> =
                 connection.pragma_query_value(None, "freelist_count", |row| row.get(0));
-            shared.wal.is_more(free.unwrap_or(0).into(), reserve::BYTES)
-        })
+            shared.wal.is_more(free.unwrap_or(0).into(), reserve::LEAST)
+        };
+        let missing = reserve.is_missing(roomy, || shared.wal.shorten(connection));
+        shared.wal.set_tight(missing);
+        missing
     }
 
-    fn transact(&mut self, group: &mut Group<'_>, turn: &mut Turn) -> rusqlite::Result<Written> {
+    fn transact(&mut self, group: &mut Group<'_>, turn: &mut Turn) -> Result<Written, Failed> {
+        let (written, removed) = self.write(group, turn).map_err(Failed::before_commit)?;
+        let commit = self.connection.prepare_cached("COMMIT");
+        let commit = commit.map_err(Failed::before_commit)?.execute([]);
+        commit.map_err(Failed::at_commit)?;
+        if removed || !written.is_nothing() {
+            self.commit += 1;
+            self.owes_epoch = false;
+        }
+        Ok(written)
+    }
+
+    /// Everything but the COMMIT; gives whether anything was removed too.
+    fn write(&self, group: &mut Group<'_>, turn: &mut Turn) -> rusqlite::Result<(Written, bool)> {
         let connection = &self.connection;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut removed = false;
@@ -183,16 +201,14 @@ impl Writer {
             removed = true;
         }
         let written = group.write(connection)?;
-        if removed || !(written.is_named() || written.is_nothing()) {
+        let named = written.is_named() && !self.owes_epoch;
+        if removed || !(named || written.is_nothing()) {
+            let numbers = [self.commit + 1, self.shared.epoch].map(u64::cast_signed);
             connection
-                .prepare_cached("UPDATE meta SET commit_number = ?1")?
-                .execute([(self.commit + 1).cast_signed()])?;
+                .prepare_cached("UPDATE meta SET commit_number = ?1, epoch = ?2")?
+                .execute(numbers)?;
         }
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        if removed || !written.is_nothing() {
-            self.commit += 1;
-        }
-        Ok(written)
+        Ok((written, removed))
     }
 
     /// Shows what is durable now and answers.
@@ -251,11 +267,13 @@ impl Writer {
                 .map_err(|error| format!("cannot roll back after the disk was full: {error}"))?;
         }
         self.stuck = true;
-        let again = self.reserve.release();
         // What is in the database need not be in the log: its file has room from the beginning on.
-        self.shared
-            .wal
-            .pass(&self.connection, &self.shared.counters)?;
+        // At first without the reserve's room, which is for the log if the database needs none.
+        let Shared { wal, counters, .. } = &*self.shared;
+        wal.pass(&self.connection, counters)?;
+        let again = self.reserve.release();
+        wal.set_tight(true);
+        wal.pass(&self.connection, counters)?;
         add(&self.shared.counters.full, turn.answers.len());
         for (reply, ..) in turn.answers {
             drop(reply.send(Err(CommitError::Full)));
@@ -276,6 +294,25 @@ impl Writer {
     }
 }
 
+/// A transaction that did not succeed.
+struct Failed {
+    error: rusqlite::Error,
+    /// There was no room, and nothing of it can come to light later.
+    undone: bool,
+}
+
+impl Failed {
+    fn before_commit(error: rusqlite::Error) -> Self {
+        let undone = is_full(&error);
+        Self { error, undone }
+    }
+
+    fn at_commit(error: rusqlite::Error) -> Self {
+        let undone = is_undone(&error);
+        Self { error, undone }
+    }
+}
+
 /// For commits whose transaction's COMMIT has returned.
 #[expect(
     clippy::disallowed_methods,
@@ -291,7 +328,18 @@ fn frees_room(commit: &Commit) -> bool {
         || !commit.drops.is_empty()
 }
 
+/// Whether there was no room for what is not the end of a commit: besides the files themselves, SQLite
+/// needs some for the shared index of its log, and says so in another way.
 pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    let index = error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE);
+    index || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Whether a COMMIT failed without a trace. Its records may be durable already when the index of the
+/// log has no room for them.
+fn is_undone(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
@@ -304,5 +352,25 @@ impl Drop for PanicWatch {
         if std::thread::panicking() {
             self.0.fail("the log's writer panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
+
+    use super::*;
+
+    fn error(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn no_room_for_the_logs_index_is_a_full_disk_until_commit() {
+        let before = |code| Failed::before_commit(error(code)).undone;
+        let at = |code| Failed::at_commit(error(code)).undone;
+        assert!(before(SQLITE_FULL) && at(SQLITE_FULL));
+        assert!(before(SQLITE_IOERR_SHMSIZE) && !at(SQLITE_IOERR_SHMSIZE));
+        assert!(!before(SQLITE_IOERR_FSYNC) && !at(SQLITE_IOERR_FSYNC));
     }
 }

@@ -6,7 +6,7 @@ use millstream_core::{
     port::{Disposition, GuestError, InvokeError, Invoked, LaneStatus, Span},
     position::Position,
     time::Millis,
-    trigger::{Effects, Machine},
+    trigger::{Checkpoint, Effects, Machine},
 };
 
 /// Upper bounds of the latency histogram's buckets, in milliseconds.
@@ -62,7 +62,7 @@ impl Fault {
 }
 
 /// A lane's tally, shared with those who ask. The lane alone writes it, a few times a batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Board(Mutex<Tally>);
 
 #[derive(Debug, Clone, Default)]
@@ -95,6 +95,18 @@ pub(crate) struct Latency {
 }
 
 impl Board {
+    /// For a lane that goes on from `checkpoint`.
+    pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
+        let pending = checkpoint.pending.as_ref();
+        Self(Mutex::new(Tally {
+            state: "waiting",
+            position: checkpoint.next,
+            attempts: checkpoint.attempts(),
+            last_error: pending.and_then(|pending| pending.error.clone()),
+            ..Tally::default()
+        }))
+    }
+
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,10 +114,16 @@ impl Board {
     pub(crate) fn show(&self, machine: &Machine) {
         let mut tally = self.tally();
         tally.state = machine.state();
-        tally.position = machine.checkpoint().next;
-        tally.attempts = machine.checkpoint().attempts();
-        tally.oldest = machine.oldest();
-        tally.last_error = machine.last_error().cloned();
+        let error = machine.last_error().cloned();
+        // Until then, what the machine before it knew is better.
+        if machine.has_loaded() {
+            tally.position = machine.checkpoint().next;
+            tally.attempts = machine.checkpoint().attempts();
+            tally.oldest = machine.oldest();
+            tally.last_error = error;
+        } else if error.is_some() {
+            tally.last_error = error;
+        }
     }
 
     pub(crate) fn called(&self, result: &Result<Invoked, InvokeError>) {

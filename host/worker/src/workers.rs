@@ -6,12 +6,14 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use millstream_core::{
-    catalog::{Catalog, Function, Shard, Trigger},
+    catalog::{Catalog, Function, Shard, Trigger, key},
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
     position::ShardNumber,
     time::Millis,
+    trigger::Checkpoint,
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -22,6 +24,9 @@ use crate::{
     tally::Board,
     world::{Options, World},
 };
+
+/// Checkpoints that are read in one step; a lane's has a few hundred bytes.
+const CHECKPOINTS_AT_A_TIME: usize = 500;
 
 /// The workers of a host.
 #[derive(Debug)]
@@ -79,9 +84,11 @@ impl Workers {
     }
 
     /// Makes the lanes be as `catalog` says. When it returns, a trigger that is paused or deleted has
-    /// nothing in flight that could still be committed. Calls must be made one after another.
+    /// nothing in flight that could still be committed, and a new lane shows where it stands. Calls
+    /// must be made one after another.
     pub async fn reconcile(&self, catalog: Arc<Catalog>) {
-        for (_ended, settling) in self.arrange(&catalog) {
+        let checkpoints = self.checkpoints(&catalog).await;
+        for (_ended, settling) in self.arrange(&catalog, &checkpoints) {
             settling.settled().await;
         }
     }
@@ -108,8 +115,39 @@ impl Workers {
         samples::write(text, lanes.running.values(), &self.world);
     }
 
+    /// The stored checkpoints of lanes that do not run yet, read in few pages: a thousand lanes that
+    /// begin at once would have theirs behind each other's records.
+    async fn checkpoints(&self, catalog: &Catalog) -> BTreeMap<LaneKey, Checkpoint> {
+        let mut new = Vec::new();
+        {
+            let lanes = self.lanes();
+            for trigger in catalog.triggers() {
+                let stream = catalog.stream(trigger.settings.stream.as_str());
+                let shards = stream.into_iter().flat_map(|stream| &stream.shards);
+                let keys = shards.map(|shard| (trigger.id, shard.number));
+                new.extend(keys.filter(|key| !lanes.running.contains_key(key)));
+            }
+        }
+        let mut checkpoints = BTreeMap::new();
+        for page in new.chunks(CHECKPOINTS_AT_A_TIME) {
+            let keys = page.iter().map(|&(id, shard)| key::lane(id, shard));
+            // A lane reads its own again, and shows what is wrong with it.
+            let Ok(stored) = self.world.log.get_many(keys.collect()).await else {
+                break;
+            };
+            let decode = |stored: Option<Bytes>| Checkpoint::decode(&stored?).ok();
+            let found = page.iter().zip(stored.into_iter().map(decode));
+            checkpoints.extend(found.filter_map(|(&key, found)| Some((key, found?))));
+        }
+        checkpoints
+    }
+
     /// Gives out orders; what must settle, with the handles of lanes that end.
-    fn arrange(&self, catalog: &Arc<Catalog>) -> Vec<(Option<Handle>, Settling)> {
+    fn arrange(
+        &self,
+        catalog: &Arc<Catalog>,
+        checkpoints: &BTreeMap<LaneKey, Checkpoint>,
+    ) -> Vec<(Option<Handle>, Settling)> {
         let mut lanes = self.lanes();
         if lanes.drained {
             return Vec::new();
@@ -131,7 +169,7 @@ impl Workers {
                         continue;
                     }
                     Some(handle) => handle,
-                    None => self.spawn(trigger, shard),
+                    None => self.spawn(trigger, shard, checkpoints.get(&key)),
                 };
                 let order = handle.order_for(trigger, function);
                 let pauses = matches!(order, Order::Pause(_));
@@ -150,15 +188,21 @@ impl Workers {
     }
 
     /// A lane whose first order is yet to be given.
-    fn spawn(&self, trigger: &Arc<Trigger>, shard: &Shard) -> Handle {
+    fn spawn(
+        &self,
+        trigger: &Arc<Trigger>,
+        shard: &Shard,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Handle {
         let spec = Arc::new(Spec::new(trigger, None, shard));
         let first = Numbered {
             number: 0,
-            order: Order::Pause(spec),
+            order: Order::Pause(Arc::clone(&spec)),
         };
         let (orders, to_follow) = watch::channel(first);
         let (followed, follows) = watch::channel(0);
-        let board = Arc::new(Board::default());
+        let start = Checkpoint::at(spec.start);
+        let board = Arc::new(Board::new(checkpoint.unwrap_or(&start)));
         let task = Task {
             world: Arc::clone(&self.world),
             shard: shard.number,

@@ -54,20 +54,12 @@ impl Call<'_> {
                 "Stream {} has {what}; delete them first.",
                 self.named(stream.name())
             )),
+            Refused::Queue(refused) => self.queue_fault(&refused),
+            Refused::Channel(refused) => self.channel_fault(refused),
             Refused::Tags(error) => tags_fault(&error),
             Refused::Policy(error) => policy_fault(&error),
             Refused::StreamSetting(error) => setting_fault(&error),
             Refused::Consumer(error) => self.consumer_fault(error),
-            Refused::NoQueue(name) => Fault::NotFound(format!(
-                "Queue {} under account {} not found.",
-                name.name(),
-                self.caller.account
-            )),
-            Refused::NoChannel(name) => Fault::NotFound(format!(
-                "Channel {} under account {} not found.",
-                name.name(),
-                self.caller.account
-            )),
             Refused::NoFunction(_)
             | Refused::NoTrigger(_)
             | Refused::Setting(_)

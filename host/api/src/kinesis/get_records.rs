@@ -1,7 +1,5 @@
 //! GetRecords: a page of a shard, encoded straight from the log's blocks into the answer.
 
-mod render;
-
 use std::sync::Arc;
 
 use millstream_core::{
@@ -15,10 +13,12 @@ use millstream_core::{
     },
     time::Millis,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use self::render::{Tail, render, size};
-use super::call::{Call, Which};
+use super::{
+    call::{Call, Which},
+    records::{Records, render, size},
+};
 use crate::{
     error::Fault,
     wire::{
@@ -43,6 +43,16 @@ struct Input {
     #[serde(flatten)]
     which: Which,
     dry_run: Option<bool>,
+}
+
+/// What follows the records.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rest {
+    /// None at the end of a closed shard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_shard_iterator: Option<String>,
+    millis_behind_latest: u64,
 }
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -76,12 +86,17 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
         };
         next.seal(key)
     });
-    let tail = Tail {
-        next: next.as_deref(),
-        millis_behind: millis_behind(&page, position, span, now),
+    let rest = Rest {
+        next_shard_iterator: next,
+        millis_behind_latest: millis_behind(&page, position, span, now),
     };
     let share = call.kinesis.admission.room(size(&page)).await?;
-    let bytes = render(shard, &page, &tail);
+    let records = Records {
+        shard,
+        page: &page,
+        encrypted: stream.encryption_key.is_some(),
+    };
+    let bytes = render(call.form, &records, &rest);
     Ok(Answer::Shared(Shared { bytes, share }))
 }
 

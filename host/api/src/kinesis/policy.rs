@@ -4,7 +4,10 @@ pub(super) mod delete_resource_policy;
 pub(super) mod get_resource_policy;
 pub(super) mod put_resource_policy;
 
-use millstream_core::catalog::{Request, StreamChange, stream::ConsumerChange};
+use millstream_core::catalog::{
+    Request, StreamChange, queue,
+    stream::{ConsumerChange, policy::check},
+};
 
 use super::{call::Call, resource::Resource};
 use crate::error::Fault;
@@ -17,12 +20,20 @@ async fn replace(call: &Call<'_>, arn: &str, new: Option<String>) -> Result<(), 
             let change = StreamChange::Consumer(consumer, ConsumerChange::Policy(new));
             (name, change)
         }
-        Resource::Queue(_) | Resource::Channel(_) => return Err(without_policy()),
+        Resource::Queue(name) => {
+            if let Some(text) = &new {
+                check(text).map_err(|error| Fault::Argument(error.to_string()))?;
+            }
+            let request = queue::Request::Policy { name, policy: new };
+            call.apply(Request::Queue(request)).await?;
+            return Ok(());
+        }
+        Resource::Channel(_) => return Err(without_policy()),
     };
     call.apply(Request::ChangeStream { name, change }).await?;
     Ok(())
 }
 
 fn without_policy() -> Fault {
-    Fault::Argument("Only streams and consumers have resource policies here.".into())
+    Fault::Argument("Channels have no resource policies.".into())
 }

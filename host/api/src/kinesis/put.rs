@@ -1,6 +1,6 @@
-//! What PutRecord and PutRecords share: records as they stand in JSON, decoded once, into blocks.
+//! What PutRecord and PutRecords share: records as they stand in a body, decoded once, into blocks.
 
-use std::{borrow::Cow, time::Instant};
+use std::time::Instant;
 
 use millstream_core::{
     catalog::Stream,
@@ -11,39 +11,94 @@ use millstream_core::{
 };
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::{Call, Names};
 use crate::{
     error::Fault,
-    wire::{decode::quickly, form::Form, schema::Pattern},
+    wire::{
+        scan::{Blob, Scan, once},
+        schema::Pattern,
+    },
 };
 
-/// A record; its data is still base64.
+/// A record; its data is still as it stands in the body.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Entry<'a> {
     #[serde(borrow)]
-    data: Cow<'a, str>,
-    #[serde(borrow)]
-    partition_key: Cow<'a, str>,
-    #[serde(default)]
-    explicit_hash_key: Option<String>,
+    data: Blob<'a>,
+    partition_key: &'a str,
+    explicit_hash_key: Option<&'a str>,
 }
 
-impl<'a> Entry<'a> {
-    pub(super) fn new(
-        data: Cow<'a, str>,
-        partition_key: Cow<'a, str>,
-        explicit_hash_key: Option<String>,
-    ) -> Self {
-        Self {
-            data,
-            partition_key,
-            explicit_hash_key,
+/// The members of a record as they come.
+#[derive(Default)]
+pub(super) struct EntryScan<'a> {
+    data: Option<Blob<'a>>,
+    partition_key: Option<&'a str>,
+    explicit_hash_key: Option<&'a str>,
+}
+
+impl<'a> EntryScan<'a> {
+    pub(super) fn member<S: Scan<'a>>(&mut self, scan: &mut S, name: &[u8]) -> Option<()> {
+        match name {
+            b"Data" => once(&mut self.data, scan.blob()),
+            b"PartitionKey" => once(&mut self.partition_key, scan.text()),
+            b"ExplicitHashKey" => once(&mut self.explicit_hash_key, scan.text()),
+            _ => None,
         }
     }
 
+    pub(super) fn entry(self) -> Option<Entry<'a>> {
+        Some(Entry {
+            data: self.data?,
+            partition_key: self.partition_key?,
+            explicit_hash_key: self.explicit_hash_key,
+        })
+    }
+}
+
+/// What is asked for beside the records.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Asked<'a> {
+    stream_name: Option<&'a str>,
+    #[serde(rename = "StreamARN")]
+    stream_arn: Option<&'a str>,
+    stream_id: Option<&'a str>,
+    dry_run: Option<bool>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn member<S: Scan<'a>>(&mut self, scan: &mut S, name: &[u8]) -> Option<()> {
+        match name {
+            b"StreamName" => once(&mut self.stream_name, scan.text()),
+            b"StreamARN" => once(&mut self.stream_arn, scan.text()),
+            b"StreamId" => once(&mut self.stream_id, scan.text()),
+            b"DryRun" => once(&mut self.dry_run, scan.boolean()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn names(&self) -> Names<'a> {
+        Names {
+            name: self.stream_name,
+            arn: self.stream_arn,
+            id: self.stream_id,
+        }
+    }
+
+    /// Ends what was asked for only to see whether it would succeed.
+    pub(super) fn seriously(&self) -> Result<(), Fault> {
+        match self.dry_run {
+            Some(true) => Err(Fault::DryRun),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Entry<'_> {
     fn wanted(&self) -> Result<Wanted<'_>, Fault> {
-        let key = self.partition_key.as_ref();
+        let key = self.partition_key;
         // Bytes first: they are at hand, and there are at least as many as characters.
         let limit = limit::PARTITION_KEY_CHARS;
         if key.is_empty() || (key.len() > limit && key.chars().count() > limit) {
@@ -51,7 +106,7 @@ impl<'a> Entry<'a> {
                 "a partition key is empty or too long".into(),
             ));
         }
-        let explicit = self.explicit_hash_key.as_deref().map(|text| {
+        let explicit = self.explicit_hash_key.map(|text| {
             // Rust would also take `+1` and `01`.
             let plain = Pattern::HashKey.matches(text);
             let key = plain.then(|| text.parse().ok()).flatten();
@@ -61,15 +116,9 @@ impl<'a> Entry<'a> {
         Ok(Wanted {
             key,
             explicit: explicit.transpose()?,
-            bytes: decoded_bytes(&self.data),
+            bytes: self.data.bytes(),
         })
     }
-}
-
-/// What well-formed base64 decodes to, without decoding it.
-fn decoded_bytes(base64: &str) -> usize {
-    let padding = base64.bytes().rev().take_while(|&b| b == b'=').take(2);
-    base64.len() / 4 * 3 - padding.count().min(base64.len() / 4 * 3)
 }
 
 /// Routes the records and decodes them into blocks. `path` names a record's data in messages.
@@ -91,49 +140,41 @@ pub(super) fn encode(
         PutRefused::TooLarge { .. } => Fault::RecordsTooLarge,
     })?;
     plan.encode(|index, block| {
-        let Entry {
-            data,
-            partition_key,
-            ..
-        } = &entries[index];
-        block.push_with(partition_key, |to| {
-            let decoded = base64_simd::STANDARD.decode_append(data.as_bytes(), to);
-            decoded.map_err(|error| Fault::Serialization(error.to_string()))
+        let entry = &entries[index];
+        block.push_with(entry.partition_key, |to| {
+            entry.data.append(to).map_err(Fault::Serialization)
         })
     })
+}
+
+/// Records on their way to the log.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) planned: Planned,
+    /// Whether they are said to be encrypted.
+    pub(super) encrypted: bool,
 }
 
 /// How often records are routed anew because a shard was closed while they were on their way.
 const ROUTES: usize = 8;
 
-impl<'a> Call<'a> {
-    /// What `prepare` makes of the body, where it is one as it should be.
-    pub(super) fn quickly<T: Deserialize<'a>>(
-        &self,
-        prepare: impl FnOnce(T) -> Result<Planned, Fault>,
-    ) -> Option<Planned> {
-        let input = (self.form == Form::Json)
-            .then(|| quickly(self.body))
-            .flatten();
-        input.and_then(|input| prepare(input).ok())
-    }
-
+impl Call<'_> {
     /// Makes records durable. Where a shard of theirs was closed meanwhile they are prepared again,
     /// against what took its place.
     pub(super) async fn put(
         &self,
         started: Instant,
-        prepare: impl Fn() -> Result<Planned, Fault>,
-    ) -> Result<(Planned, Durable<Vec<Appended>>), Fault> {
+        prepare: impl Fn() -> Result<Ready, Fault>,
+    ) -> Result<(Ready, Durable<Vec<Appended>>), Fault> {
         let mut routes = 1;
         loop {
-            let mut planned = prepare()?;
-            match self.commit(&mut planned, started).await {
+            let mut ready = prepare()?;
+            match self.commit(&mut ready.planned, started).await {
                 Err(CommitError::Closed(_)) if routes < ROUTES => {
                     routes += 1;
                     self.kinesis.app.control.current().await;
                 }
-                Ok(durable) => return Ok((planned, durable)),
+                Ok(durable) => return Ok((ready, durable)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -154,25 +195,5 @@ impl<'a> Call<'a> {
         let (records, bytes) = (count(planned.lane_of.len()), count(planned.bytes));
         app.metrics.put(records, bytes, started.elapsed());
         Ok(durable)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn lengths_are_known_before_decoding(data in prop::collection::vec(any::<u8>(), 0..50)) {
-            let base64 = base64_simd::STANDARD.encode_to_string(&data);
-            prop_assert_eq!(decoded_bytes(&base64), data.len());
-        }
-
-        #[test]
-        fn any_text_has_some_length(text in "[A=]{0,9}|.{0,9}") {
-            prop_assert!(decoded_bytes(&text) <= text.len());
-        }
     }
 }

@@ -1,22 +1,20 @@
 //! PutRecord: one record, one commit.
 
-use std::{borrow::Cow, time::Instant};
+use std::time::Instant;
 
-use millstream_core::{
-    port::Appended, put::plan::Planned, read::iterator::place_of, sequence::SequenceNumber,
-};
+use millstream_core::{port::Appended, read::iterator::place_of, sequence::SequenceNumber};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    call::{Call, Names},
-    put,
-    put::Entry,
+    call::Call,
+    put::{self, Asked, Entry, EntryScan, Ready},
 };
 use crate::{
     error::Fault,
     wire::{
         answer::Answer,
         decode::{checked, malformed},
+        scan::{Scan, Scanned, once, scanned},
         schema::{self, Member},
     },
 };
@@ -35,17 +33,28 @@ const INPUT: &[Member] = &[
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input<'a> {
-    #[serde(borrow)]
-    data: Cow<'a, str>,
-    #[serde(borrow)]
-    partition_key: Cow<'a, str>,
-    explicit_hash_key: Option<String>,
-    sequence_number_for_ordering: Option<String>,
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
-    stream_id: Option<String>,
-    dry_run: Option<bool>,
+    #[serde(borrow, flatten)]
+    entry: Entry<'a>,
+    #[serde(borrow, flatten)]
+    asked: Asked<'a>,
+    sequence_number_for_ordering: Option<&'a str>,
+}
+
+impl<'a> Scanned<'a> for Input<'a> {
+    fn scan<S: Scan<'a>>(scan: &mut S) -> Option<Self> {
+        let (mut entry, mut asked) = (EntryScan::default(), Asked::default());
+        let mut sequence_number_for_ordering = None;
+        scan.structure(|scan, name| match name {
+            b"SequenceNumberForOrdering" => once(&mut sequence_number_for_ordering, scan.text()),
+            b"Data" | b"PartitionKey" | b"ExplicitHashKey" => entry.member(scan, name),
+            name => asked.member(scan, name),
+        })?;
+        Some(Self {
+            entry: entry.entry()?,
+            asked,
+            sequence_number_for_ordering,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -53,36 +62,31 @@ struct Input<'a> {
 struct Output {
     shard_id: String,
     sequence_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_type: Option<&'static str>,
 }
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let started = Instant::now();
     // As in PutRecords: the schema is asked only about what is not as it should be.
-    let prepare = || match call.quickly(|input| call.prepare_one(input)) {
-        Some(planned) => Ok(planned),
-        None => {
-            let value = checked(call.form, call.body, INPUT)?;
-            call.prepare_one(Input::deserialize(&value).map_err(malformed)?)
-        }
+    let prepare = || {
+        let quickly = scanned(call.form, call.body).and_then(|input| call.prepare_one(input).ok());
+        quickly.map_or_else(|| call.prepare_one_slowly(), Ok)
     };
-    let (planned, durable) = call.put(started, prepare).await?;
+    let (Ready { planned, encrypted }, durable) = call.put(started, prepare).await?;
     let Appended { first, arrival } = durable[0];
     let shard = &planned.shards[0];
     Ok(call.output(&Output {
         shard_id: shard.id(),
         sequence_number: SequenceNumber::of(shard, first, arrival).to_string(),
+        encryption_type: encrypted.then_some("KMS"),
     }))
 }
 
 impl Call<'_> {
-    fn prepare_one(&self, input: Input<'_>) -> Result<Planned, Fault> {
-        let stream = self.live_stream(Names {
-            name: input.stream_name.as_deref(),
-            arn: input.stream_arn.as_deref(),
-            id: input.stream_id.as_deref(),
-        })?;
-        let entry = Entry::new(input.data, input.partition_key, input.explicit_hash_key);
-        let planned = put::encode(&stream, &[entry], |_| "data".into())?;
+    fn prepare_one(&self, input: Input<'_>) -> Result<Ready, Fault> {
+        let stream = self.live_stream(input.asked.names())?;
+        let planned = put::encode(&stream, &[input.entry], |_| "data".into())?;
         // Records are ordered as they come, so a number that was given out asks for nothing more.
         if let Some(number) = input.sequence_number_for_ordering {
             let now = self.now().seconds();
@@ -91,14 +95,22 @@ impl Call<'_> {
             let was_given = |number: SequenceNumber| {
                 number.arrival <= now && place_of(number, shard, span).is_ok()
             };
-            if !SequenceNumber::parse(&number).is_ok_and(was_given) {
+            if !SequenceNumber::parse(number).is_ok_and(was_given) {
                 let stream = self.named(stream.name.name());
+                let number = number.to_owned();
                 return Err(Fault::InvalidOrdering { number, stream });
             }
         }
-        match input.dry_run {
-            Some(true) => Err(Fault::DryRun),
-            _ => Ok(planned),
-        }
+        input.asked.seriously()?;
+        Ok(Ready {
+            planned,
+            encrypted: stream.encryption_key.is_some(),
+        })
+    }
+
+    #[cold]
+    fn prepare_one_slowly(&self) -> Result<Ready, Fault> {
+        let value = checked(self.form, self.body, INPUT)?;
+        self.prepare_one(Input::deserialize(&value).map_err(malformed)?)
     }
 }

@@ -1,30 +1,26 @@
 //! PutRecords: up to 500 records in one commit, all of them durable or none.
 //!
-//! A body that is as it should be is decoded by [`Input`] straight from its bytes. Anything else is
-//! looked at again by the schema, which knows what Amazon says of it.
+//! A body that is as it should be is scanned, its records straight into blocks. Anything else is looked
+//! at again by the schema, which knows what Amazon says of it.
 
-mod entries;
+mod render;
 
-use std::{borrow::Cow, time::Instant};
+use std::time::Instant;
 
-use millstream_core::{
-    limit,
-    port::Appended,
-    put::plan::Planned,
-    sequence::{Digits, SequenceNumber},
-};
+use millstream_core::limit;
 use serde::Deserialize;
 
-use self::entries::Entries;
+use self::render::render;
 use super::{
-    call::{Call, Names},
-    put,
+    call::Call,
+    put::{self, Asked, Entry, EntryScan, Ready},
 };
 use crate::{
     error::Fault,
     wire::{
         answer::Answer,
         decode::{checked, malformed},
+        scan::{Scan, Scanned, once, scanned},
         schema::{self, Kind, Member},
     },
 };
@@ -52,80 +48,62 @@ const INPUT: &[Member] = &[
 #[serde(rename_all = "PascalCase")]
 struct Input<'a> {
     #[serde(borrow)]
-    records: Entries<'a>,
-    #[serde(borrow, default)]
-    stream_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "StreamARN")]
-    stream_arn: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    stream_id: Option<Cow<'a, str>>,
-    #[serde(default)]
-    dry_run: Option<bool>,
+    records: Vec<Entry<'a>>,
+    #[serde(borrow, flatten)]
+    asked: Asked<'a>,
+}
+
+impl<'a> Scanned<'a> for Input<'a> {
+    fn scan<S: Scan<'a>>(scan: &mut S) -> Option<Self> {
+        let (mut records, mut asked) = (None, Asked::default());
+        scan.structure(|scan, name| match name {
+            b"Records" => once(&mut records, entries(scan)),
+            name => asked.member(scan, name),
+        })?;
+        let records = records?;
+        Some(Self { records, asked })
+    }
+}
+
+/// 1 to 500 records, and no longer a list: a body of 16 MiB could hold half a million.
+fn entries<'a, S: Scan<'a>>(scan: &mut S) -> Option<Vec<Entry<'a>>> {
+    let mut entries = Vec::with_capacity(limit::PUT_RECORDS_COUNT);
+    scan.list(|scan| {
+        let mut members = EntryScan::default();
+        scan.structure(|scan, name| members.member(scan, name))?;
+        let fits = entries.len() < limit::PUT_RECORDS_COUNT;
+        entries.push(fits.then(|| members.entry()).flatten()?);
+        Some(())
+    })?;
+    (!entries.is_empty()).then_some(entries)
 }
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let started = Instant::now();
-    let prepare = || match call.quickly(|input| call.prepare(&input)) {
-        Some(planned) => Ok(planned),
-        None => call.prepare_slowly(),
+    let prepare = || {
+        let quickly = scanned(call.form, call.body).and_then(|input| call.prepare(&input).ok());
+        quickly.map_or_else(|| call.prepare_slowly(), Ok)
     };
-    let (planned, durable) = call.put(started, prepare).await?;
-    Ok(Answer::Whole(render(&planned, &durable)))
+    let (ready, durable) = call.put(started, prepare).await?;
+    Ok(Answer::Whole(render(call.form, &ready, &durable)))
 }
 
 impl Call<'_> {
-    fn prepare(&self, input: &Input<'_>) -> Result<Planned, Fault> {
-        let stream = self.live_stream(Names {
-            name: input.stream_name.as_deref(),
-            arn: input.stream_arn.as_deref(),
-            id: input.stream_id.as_deref(),
-        })?;
-        let planned = put::encode(&stream, &input.records.0, |index| {
+    fn prepare(&self, input: &Input<'_>) -> Result<Ready, Fault> {
+        let stream = self.live_stream(input.asked.names())?;
+        let planned = put::encode(&stream, &input.records, |index| {
             format!("records.{}.member.data", index + 1)
         })?;
-        match input.dry_run {
-            Some(true) => Err(Fault::DryRun),
-            _ => Ok(planned),
-        }
+        input.asked.seriously()?;
+        Ok(Ready {
+            planned,
+            encrypted: stream.encryption_key.is_some(),
+        })
     }
 
     #[cold]
-    fn prepare_slowly(&self) -> Result<Planned, Fault> {
+    fn prepare_slowly(&self) -> Result<Ready, Fault> {
         let value = checked(self.form, self.body, INPUT)?;
         self.prepare(&Input::deserialize(&value).map_err(malformed)?)
     }
-}
-
-/// A shard's part of the answer: the next record's number, and what stands behind each number.
-struct Lane {
-    number: Digits,
-    rest: String,
-}
-
-fn render(planned: &Planned, appended: &[Appended]) -> Vec<u8> {
-    const HEAD: &[u8] = br#"{"FailedRecordCount":0,"Records":["#;
-    const FRONT: &[u8] = br#"{"SequenceNumber":""#;
-    let mut lanes: Vec<Lane> = planned
-        .shards
-        .iter()
-        .zip(appended)
-        .map(|(shard, &Appended { first, arrival })| Lane {
-            number: SequenceNumber::of(shard, first, arrival).digits(),
-            rest: format!(r#"","ShardId":"{}"}},"#, shard.id()),
-        })
-        .collect();
-    let each = FRONT.len() + millstream_core::sequence::DIGITS + 40;
-    let mut out = Vec::with_capacity(HEAD.len() + planned.lane_of.len() * each + 2);
-    out.extend_from_slice(HEAD);
-    for &lane in &planned.lane_of {
-        let lane = &mut lanes[lane as usize];
-        out.extend_from_slice(FRONT);
-        out.extend_from_slice(lane.number.as_bytes());
-        out.extend_from_slice(lane.rest.as_bytes());
-        lane.number.advance();
-    }
-    // The last record's comma.
-    out.pop();
-    out.extend_from_slice(b"]}");
-    out
 }

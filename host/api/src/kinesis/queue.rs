@@ -1,5 +1,7 @@
 //! Queues: a stream delivered to workers, record by record, until each is acknowledged.
 
+mod fault;
+
 pub(super) mod acknowledge_dead_letter_queue_records;
 pub(super) mod acknowledge_queue_records;
 pub(super) mod create_queue;

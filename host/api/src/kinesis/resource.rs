@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use millstream_core::{
     catalog::{
-        Change, Request, Stream, StreamChange, Transition,
+        Change, Request, Stream, StreamChange, Transition, channel, queue,
         stream::{Consumer, ConsumerChange, Tags, tags},
     },
     name::{ChannelName, ConsumerName, QueueName, StreamName},
@@ -114,8 +114,8 @@ impl Call<'_> {
                 name,
                 change: StreamChange::Consumer(consumer, ConsumerChange::Tags(change)),
             },
-            Resource::Queue(name) => Request::TagQueue { name, change },
-            Resource::Channel(name) => Request::TagChannel { name, change },
+            Resource::Queue(name) => Request::Queue(queue::Request::Tags { name, change }),
+            Resource::Channel(name) => Request::Channel(channel::Request::Tags { name, change }),
         };
         self.apply(request).await
     }

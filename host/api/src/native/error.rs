@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::{
     admit::{BodyRefused, Crowded},
     app::BackupError,
+    auth::AuthFault,
 };
 
 /// Why a native request failed.
@@ -33,6 +34,12 @@ pub enum NativeError {
     /// A web page of another site is behind it.
     #[error("requests of web pages from other sites are refused")]
     CrossSite,
+    /// It comes with no credentials, or with wrong ones.
+    #[error(
+        "credentials are needed: `Authorization: Bearer SECRET_KEY`, \
+         or Signature Version 4 for service millstream: {0}"
+    )]
+    Unauthorized(#[from] AuthFault),
     /// No route has this path.
     #[error("there is no route `{0}`")]
     NoRoute(String),
@@ -126,6 +133,7 @@ impl NativeError {
             Self::Name(_) => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::Setting(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
             Self::CrossSite => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::NoRoute(_) => (StatusCode::NOT_FOUND, "no_such_route"),
             Self::Method(..) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
@@ -161,8 +169,6 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
     match refused {
         Refused::StreamExists(_) => (StatusCode::CONFLICT, "already_exists"),
         Refused::NoStream(_) => (StatusCode::NOT_FOUND, "no_such_stream"),
-        Refused::NoQueue(_) => (StatusCode::NOT_FOUND, "no_such_queue"),
-        Refused::NoChannel(_) => (StatusCode::NOT_FOUND, "no_such_channel"),
         Refused::NoFunction(_) => (StatusCode::NOT_FOUND, "no_such_function"),
         Refused::NoTrigger(_) => (StatusCode::NOT_FOUND, "no_such_trigger"),
         Refused::InUse { .. } | Refused::HasConsumers(_) | Refused::Read { .. } => {
@@ -175,6 +181,8 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         | Refused::Policy(_)
         | Refused::StreamSetting(_)
         | Refused::Consumer(_)
+        | Refused::Channel(_)
+        | Refused::Queue(_)
         | Refused::Setting(SettingError { .. })
         | Refused::Fixed(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
     }
@@ -225,6 +233,11 @@ impl IntoResponse for NativeError {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let second = HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, second);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }

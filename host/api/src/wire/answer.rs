@@ -80,7 +80,7 @@ pub(crate) fn failure(form: Form, fault: &Fault) -> Response<Body> {
     if status.is_server_error() {
         tracing::warn!(%status, error = %fault, "a Kinesis request failed");
     }
-    let mut response = Response::new(fault.body().into());
+    let mut response = Response::new(fault.body(form).into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let content = if fault.is_modelled() {

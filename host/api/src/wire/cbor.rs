@@ -8,4 +8,4 @@ mod scan;
 pub(crate) use self::{decode::decode, encode::encode, scan::Cbor};
 
 /// The tag of a moment.
-const MOMENT: u64 = 1;
+pub(crate) const MOMENT: u64 = 1;

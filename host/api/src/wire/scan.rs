@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Deserializer};
 
+use super::{cbor::Cbor, form::Form};
+
 /// A body in one of the two forms, read from its front to its end.
 /// Every function gives none where something else stands.
 pub(crate) trait Scan<'a>: Sized {
@@ -23,6 +25,23 @@ pub(crate) trait Scan<'a>: Sized {
 
     /// Nothing but the end.
     fn end(self) -> Option<()>;
+}
+
+/// An input that can be read so.
+pub(crate) trait Scanned<'a>: Sized {
+    fn scan<S: Scan<'a>>(scan: &mut S) -> Option<Self>;
+}
+
+/// The body as an input, where it is one as it should be.
+pub(crate) fn scanned<'a, T: Scanned<'a>>(form: Form, body: &'a [u8]) -> Option<T> {
+    fn whole<'a, T: Scanned<'a>>(mut scan: impl Scan<'a>) -> Option<T> {
+        let input = T::scan(&mut scan)?;
+        scan.end().map(|()| input)
+    }
+    match form {
+        Form::Json => whole(Json::new(body)),
+        Form::Cbor => whole(Cbor::new(body)),
+    }
 }
 
 /// Fills a member that may stand there once.

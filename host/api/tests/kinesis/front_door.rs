@@ -42,7 +42,7 @@ async fn what_is_not_a_post_of_amazons_json_is_denied_in_xml() {
 #[tokio::test]
 async fn a_target_in_another_encoding_is_not_known() {
     let model = Model::new();
-    for content in ["application/x-amz-cbor-1.1", "application/json", ""] {
+    for content in ["application/cbor", "application/json", ""] {
         let request = Request::post("/")
             .header("content-type", content)
             .header("x-amz-target", "Kinesis_20131202.ListStreams")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::{Reply, base64, call_raw};
 use crate::model::Model;
 
-const ACTIONS: [&str; 10] = [
+pub(crate) const ACTIONS: [&str; 10] = [
     "CreateStream",
     "DeleteStream",
     "DescribeStream",
@@ -20,7 +20,7 @@ const ACTIONS: [&str; 10] = [
 ];
 
 /// Every member of every action, with a value that is valid.
-fn everything() -> Value {
+pub(crate) fn everything() -> Value {
     json!({
         "StreamName": "s",
         "StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/s",
@@ -56,7 +56,7 @@ fn run(action: &str, body: Vec<u8>) -> Reply {
     })
 }
 
-fn assert_answered(reply: &Reply) {
+pub(crate) fn assert_answered(reply: &Reply) {
     assert!(reply.status.as_u16() < 500, "{reply:?}");
     if reply.status != 200 {
         reply.refused();

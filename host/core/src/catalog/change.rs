@@ -6,9 +6,10 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
-    Catalog, Channel, Queue,
+    Catalog, channel,
     function::Function,
     key::{self, CatalogKey},
+    queue::{self, QueueRefused},
     stream::{
         NewStream, Status,
         consumer::{ConsumerChange, ConsumerRefused},
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     limit,
-    name::{ChannelName, ConsumerName, FunctionName, QueueName, StreamName, TriggerName},
+    name::{ConsumerName, FunctionName, StreamName, TriggerName},
     port::{Commit, Limits, ModuleInfo, Put},
     position::{Position, ShardNumber},
     time::Millis,
@@ -55,20 +56,10 @@ pub enum Request {
         /// Which.
         name: StreamName,
     },
-    /// Changes a queue's tags.
-    TagQueue {
-        /// Which.
-        name: QueueName,
-        /// How.
-        change: tags::Change,
-    },
-    /// Changes a channel's tags.
-    TagChannel {
-        /// Which.
-        name: ChannelName,
-        /// How.
-        change: tags::Change,
-    },
+    /// Changes a channel.
+    Channel(channel::Request),
+    /// Creates, changes or deletes a queue.
+    Queue(queue::Request),
     /// Makes or ends the account's commitment to a throughput.
     Commit {
         /// Whether it is made.
@@ -155,12 +146,6 @@ pub enum Refused {
     /// There is no such stream.
     #[error("stream `{0}` does not exist")]
     NoStream(StreamName),
-    /// There is no such queue.
-    #[error("queue `{0}` does not exist")]
-    NoQueue(QueueName),
-    /// There is no such channel.
-    #[error("channel `{0}` does not exist")]
-    NoChannel(ChannelName),
     /// There is no such function.
     #[error("function `{0}` does not exist")]
     NoFunction(FunctionName),
@@ -204,6 +189,12 @@ pub enum Refused {
         /// What reads it.
         what: &'static str,
     },
+    /// A channel cannot be so.
+    #[error(transparent)]
+    Channel(#[from] channel::Refused),
+    /// What was asked of a queue cannot be.
+    #[error(transparent)]
+    Queue(#[from] QueueRefused),
     /// Tags are not right.
     #[error(transparent)]
     Tags(#[from] TagsRefused),
@@ -260,28 +251,6 @@ impl Catalog {
                 name,
                 with_consumers,
             } => self.delete_stream(name, with_consumers, now, rules),
-            Request::TagQueue { name, change } => {
-                let Some(queue) = self.queues.get(&name) else {
-                    return Err(Refused::NoQueue(name));
-                };
-                let mut queue = Queue::clone(queue);
-                change.apply(&mut queue.tags)?;
-                let puts = vec![put(CatalogKey::Queue(name.clone()), &queue)];
-                let mut next = self.clone();
-                next.queues.insert(name, Arc::new(queue));
-                Ok(Change::of(next, puts, false))
-            }
-            Request::TagChannel { name, change } => {
-                let Some(channel) = self.channels.get(&name) else {
-                    return Err(Refused::NoChannel(name));
-                };
-                let mut channel = Channel::clone(channel);
-                change.apply(&mut channel.tags)?;
-                let puts = vec![put(CatalogKey::Channel(name.clone()), &channel)];
-                let mut next = self.clone();
-                next.channels.insert(name, Arc::new(channel));
-                Ok(Change::of(next, puts, false))
-            }
             Request::Commit { committed } => {
                 let mut next = self.clone();
                 next.account = self.account.committed(committed, now);
@@ -289,6 +258,8 @@ impl Catalog {
                 Ok(Change::of(next, puts, false))
             }
             Request::ForgetStream { name } => self.forget_stream(name, now),
+            Request::Queue(request) => self.change_queue(request, now, rules),
+            Request::Channel(request) => Ok(self.change_channel(request, now, rules.change_ms)?),
             Request::PutFunction {
                 name,
                 module,

@@ -15,6 +15,8 @@ use crate::{
 pub const CATALOG: &[u8] = b"c/";
 /// The prefix of all lanes' checkpoints.
 pub const LANES: &[u8] = b"l/";
+/// The prefix of all channels' positions.
+pub const CHANNELS: &[u8] = b"h/";
 
 /// Numbers that are never given twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,20 @@ pub fn states_of(trigger: u64) -> Bytes {
 #[must_use]
 pub fn module(hash: &str) -> Bytes {
     format!("m/{hash}").into()
+}
+
+/// Where a channel keeps how far it has delivered a shard: a position, in eight bytes.
+#[must_use]
+pub fn channel_position(channel: u64, shard: ShardNumber) -> Bytes {
+    let mut key = channel_positions_of(channel).to_vec();
+    key.extend_from_slice(&shard.0.to_be_bytes());
+    key.into()
+}
+
+/// The prefix of a channel's positions.
+#[must_use]
+pub fn channel_positions_of(channel: u64) -> Bytes {
+    prefixed(CHANNELS, channel)
 }
 
 fn prefixed(family: &[u8], id: u64) -> Bytes {

@@ -140,6 +140,7 @@ mod tests {
             range: HashRange::split_all(1)[0],
             created: Millis(5),
             closed: None,
+            parents: Vec::new(),
         };
         let source = Source {
             channel: "archive",

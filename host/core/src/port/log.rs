@@ -91,7 +91,10 @@ pub enum CommitError {
     #[error("the log's queue is full")]
     Busy,
     /// Nothing was written: the commit can never fit.
-    #[error("the commit has {operations} operations and {bytes} bytes, more than is taken at once")]
+    #[error(
+        "{operations} groups of records and keys with {bytes} bytes are more than can be written \
+         at once; send less in one request"
+    )]
     TooLarge {
         /// Appends and puts.
         operations: usize,
@@ -99,10 +102,10 @@ pub enum CommitError {
         bytes: usize,
     },
     /// Nothing was written: the shard was dropped.
-    #[error("shard {0:?} is gone")]
+    #[error("the stream was deleted (its shard {} is gone)", .0.0)]
     Gone(ShardNumber),
     /// Nothing was written: the shard was closed by a split or a merge. Its children take the records.
-    #[error("shard {0:?} is closed")]
+    #[error("the shard was split or merged (shard {} is closed)", .0.0)]
     Closed(ShardNumber),
     /// It may or may not have happened; read before trying again.
     #[error("the commit's outcome is unknown: {0}")]
@@ -124,7 +127,7 @@ impl CommitError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReadError {
     /// Stored bytes are not what was written. They are not served.
-    #[error("shard {shard:?} is damaged at {position:?}: {what}")]
+    #[error("shard {} is damaged at record {}: {what}", shard.0, position.ordinal())]
     Corrupt {
         /// The shard.
         shard: ShardNumber,
@@ -210,7 +213,56 @@ pub trait Log: Send + Sync + fmt::Debug + 'static {
     /// Keys that begin with `prefix`, ascending, with their values.
     fn scan(&self, prefix: Bytes) -> Later<'static, Result<Vec<(Bytes, Bytes)>, ReadError>>;
 
+    /// At most `limit` of the keys that begin with `prefix` and come after `after`, ascending, without
+    /// their values. A log that is made for many keys does not read the others.
+    fn keys(
+        &self,
+        prefix: Bytes,
+        after: Option<Bytes>,
+        limit: usize,
+    ) -> Later<'static, Result<Vec<Bytes>, ReadError>> {
+        let found = self.scan(prefix);
+        Box::pin(async move {
+            let keys = found.await?.into_iter().map(|(key, _)| key);
+            let keys = keys.filter(|key| after.as_ref().is_none_or(|after| key > after));
+            Ok(keys.take(limit).collect())
+        })
+    }
+
     /// Removes some whole blocks whose records all arrived before `before`; gives how many records
     /// went. Small steps: call again while it is not 0.
     fn trim(&self, shard: ShardNumber, before: Millis) -> Later<'static, Result<u64, CommitError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_in_words_of_those_who_read_them() {
+        let large = CommitError::TooLarge {
+            operations: 12,
+            bytes: 345,
+        };
+        assert!(large.to_string().contains("345 bytes"), "{large}");
+        let damaged = ReadError::Corrupt {
+            shard: ShardNumber(3),
+            position: Position::new(9, 41),
+            what: "it is".to_owned(),
+        };
+        assert_eq!(
+            damaged.to_string(),
+            "shard 3 is damaged at record 41: it is"
+        );
+        for error in [
+            CommitError::Gone(ShardNumber(3)),
+            CommitError::Closed(ShardNumber(3)),
+        ] {
+            let text = error.to_string();
+            assert!(
+                text.contains("shard 3 ") && !text.contains("ShardNumber"),
+                "{text}"
+            );
+        }
+    }
 }

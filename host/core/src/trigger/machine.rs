@@ -119,6 +119,8 @@ pub struct Machine {
     policy: Policy,
     start: Position,
     checkpoint: Checkpoint,
+    /// Whether that is what is stored.
+    loaded: bool,
     phase: Phase,
     /// Failures in a row that do not count as attempts.
     stumbles: u32,
@@ -135,6 +137,7 @@ impl Machine {
             policy,
             start,
             checkpoint: Checkpoint::at(start),
+            loaded: false,
             phase: Phase::Loading,
             stumbles: 0,
             stumble: None,
@@ -178,6 +181,7 @@ impl Machine {
         match loaded {
             Ok(checkpoint) => {
                 self.checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::at(self.start));
+                self.loaded = true;
                 self.gather(None)
             }
             Err(error) => self.stumble(&error.to_string(), After::Load),
@@ -214,6 +218,12 @@ impl Machine {
             Phase::Committing(_) => "committing",
             Phase::Resting(_) => "backing_off",
         }
+    }
+
+    /// Whether the checkpoint was read: before, the machine does not know where the lane stands.
+    #[must_use]
+    pub fn has_loaded(&self) -> bool {
+        self.loaded
     }
 
     /// Where the lane stands.

@@ -1,13 +1,21 @@
 //! A full disk: commits are refused and may be tried again, reads go on, room can be made.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    env,
+    fs::File,
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use millstream_core::{
     port::{Commit, CommitError, Log as _},
     position::{Position, ShardNumber},
     time::Millis,
 };
-use millstream_log::{Options, SqliteLog, check};
+use millstream_log::{OpenError, Options, SqliteLog, check};
 use tokio::time::{sleep, timeout};
 
 use crate::world::{ALL, World, put, read_from, records};
@@ -29,16 +37,19 @@ async fn fill(log: &SqliteLog) -> u64 {
 }
 
 /// Commits until it succeeds.
-async fn resumed(log: &SqliteLog) {
-    let succeeds = async {
-        loop {
-            match log.commit(records(1, &["resumed"])).await {
-                Ok(_) => return,
-                Err(CommitError::Full) => sleep(Duration::from_millis(20)).await,
-                Err(error) => panic!("{error}"),
-            }
+async fn accepted(log: &SqliteLog, commit: Commit) {
+    loop {
+        match log.commit(commit.clone()).await {
+            Ok(_) => return,
+            Err(CommitError::Full) => sleep(Duration::from_millis(20)).await,
+            Err(error) => panic!("{error}"),
         }
-    };
+    }
+}
+
+/// Appends until it succeeds.
+async fn resumed(log: &SqliteLog) {
+    let succeeds = accepted(log, records(1, &["resumed"]));
     timeout(DEADLINE, succeeds).await.unwrap();
 }
 
@@ -119,13 +130,18 @@ impl Drop for SmallDisk {
 }
 
 fn open(dir: &Path, world: &World) -> SqliteLog {
-    let dir = dir.join("data");
-    SqliteLog::open(Options {
-        dir,
-        tail_bytes: 0,
-        ..world.options()
-    })
-    .unwrap()
+    loop {
+        let options = Options {
+            dir: dir.join("data"),
+            tail_bytes: 0,
+            ..world.options()
+        };
+        match SqliteLog::open(options) {
+            // A process that another test is starting still has the file that was just closed.
+            Err(OpenError::Locked { .. }) => thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 #[tokio::test]
@@ -157,6 +173,71 @@ async fn a_full_disk_still_has_room_for_deleting() {
     };
     let log = open(disk.0.dir(), &disk.0);
     let count = fill(&log).await;
+    assert_eq!(trimmed(&log).await, count);
+    let drops = vec![ShardNumber(2)];
+    log.commit(Commit {
+        drops,
+        ..Commit::default()
+    })
+    .await
+    .unwrap()
+    .into_inner();
+    log.close();
+    let log = open(disk.0.dir(), &disk.0);
+    assert_eq!(log.span(SHARD).next.ordinal(), count);
+    assert!(check(&disk.0.dir().join("data")).unwrap().is_sound());
+}
+
+const FILL: &str = "MILLSTREAM_LOG_TEST_FILL";
+
+/// Commits as often as the environment says, or until the disk is full, says so, and waits to be
+/// killed. Does nothing without an environment.
+#[tokio::test]
+async fn child() {
+    let Some(dir) = env::var_os(FILL) else {
+        return;
+    };
+    let times: usize = env::var("TIMES").unwrap().parse().unwrap();
+    let log = SqliteLog::open(Options::new(dir)).unwrap();
+    let data = "x".repeat(100_000);
+    let mut taken = 0;
+    while taken < times && log.commit(records(1, &[&data])).await.is_ok() {
+        taken += 1;
+    }
+    std::io::stdout()
+        .write_all(format!("taken {taken}\n").as_bytes())
+        .unwrap();
+    std::future::pending::<()>().await;
+}
+
+/// A host that commits so often, if there is room, and is killed; gives how often it did.
+fn killed(dir: &Path, times: usize) -> u64 {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["full::child", "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(FILL, dir).env("TIMES", times.to_string());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let taken = lines.find_map(|line| {
+        let line = line.unwrap();
+        let (_, taken) = line.split_once("taken ")?;
+        Some(taken.parse().unwrap())
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    taken.expect("the child committed")
+}
+
+/// Takes every free byte of the disk.
+fn ballast(disk: &Path) {
+    let mut file = File::create(disk.join("ballast")).unwrap();
+    for piece in [1 << 20, 4096, 1] {
+        while file.write_all(&vec![0; piece]).is_ok() {}
+    }
+    file.sync_all().unwrap();
+}
+
+/// Trims everything; gives how many records went.
+async fn trimmed(log: &SqliteLog) -> u64 {
     let (mut gone, mut step) = (0, 1);
     while step > 0 {
         step = match log.trim(SHARD, Millis(u64::MAX)).await {
@@ -170,17 +251,61 @@ async fn a_full_disk_still_has_room_for_deleting() {
         };
         gone += step;
     }
-    assert_eq!(gone, count);
-    let drops = vec![ShardNumber(2)];
-    log.commit(Commit {
-        drops,
-        ..Commit::default()
-    })
-    .await
-    .unwrap()
-    .into_inner();
-    log.close();
+    gone
+}
+
+/// Opens what is on a disk that has no room at all, and deletes until there is some.
+async fn recovers(disk: &SmallDisk, count: u64) {
+    ballast(disk.0.dir());
     let log = open(disk.0.dir(), &disk.0);
-    assert_eq!(log.span(SHARD).next.ordinal(), count);
+    let found = read_from(&log, 1, Position::START, ALL).await.unwrap();
+    assert_eq!(found.len() as u64, count);
+    let data = "x".repeat(100_000);
+    let taken = async { while log.commit(records(1, &[&data])).await != Err(CommitError::Full) {} };
+    timeout(DEADLINE, taken).await.unwrap();
+    let all = log.span(SHARD).next.ordinal();
+    let deleted = Commit {
+        drops: vec![ShardNumber(2)],
+        ..Commit::default()
+    };
+    timeout(DEADLINE, accepted(&log, deleted)).await.unwrap();
+    assert_eq!(timeout(DEADLINE, trimmed(&log)).await.unwrap(), all);
+    resumed(&log).await;
+    let epoch = log.stats().epoch;
+    drop(log);
+    let log = open(disk.0.dir(), &disk.0);
+    assert!(log.stats().epoch > epoch, "an epoch came twice");
+    assert_eq!(log.span(SHARD).next.ordinal(), all + 1);
+    drop(log);
     assert!(check(&disk.0.dir().join("data")).unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn what_was_killed_on_a_full_disk_opens_again() {
+    for times in [30, 60] {
+        let Some(disk) = SmallDisk::mount() else {
+            eprintln!("skipped: cannot mount a tmpfs here");
+            return;
+        };
+        let count = killed(&disk.0.dir().join("data"), times);
+        println!("killed after {count}");
+        recovers(&disk, count).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_closed_before_the_disk_filled_up_opens_again() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("skipped: cannot mount a tmpfs here");
+        return;
+    };
+    let log = open(disk.0.dir(), &disk.0);
+    for _ in 0..60 {
+        log.commit(records(1, &["x".repeat(100_000)]))
+            .await
+            .unwrap()
+            .into_inner();
+    }
+    drop(log);
+    recovers(&disk, 60).await;
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use millstream_core::{
-    port::{Log as _, ReadError, ReadLimits},
+    port::{Commit, Log as _, ReadError, ReadLimits},
     position::{Position, ShardNumber},
     time::Millis,
 };
@@ -11,7 +12,7 @@ use millstream_log::{Options, SqliteLog};
 use rusqlite::Connection;
 use tokio::time::timeout;
 
-use crate::world::{ALL, World, read_from, records};
+use crate::world::{ALL, World, put, read_from, records};
 
 /// Long enough for the slowest machine; only a lost wake-up waits for it.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -218,4 +219,33 @@ async fn no_wake_up_is_lost() {
     for reader in readers {
         assert_eq!(timeout(DEADLINE, reader).await.unwrap().unwrap(), 100);
     }
+}
+
+#[tokio::test]
+async fn keys_come_in_pages_without_their_values() {
+    let world = World::new();
+    let log = world.open();
+    let names = ["a", "p", "p/1", "p/2", "p/3", "q"];
+    let puts = names.map(|name| put(name, "value")).into();
+    let commit = Commit {
+        puts,
+        ..Commit::default()
+    };
+    log.commit(commit).await.unwrap().into_inner();
+    // The values are never looked at: a damaged one is only found by who wants it.
+    Connection::open(world.database())
+        .unwrap()
+        .execute("UPDATE key_value SET value = x'00'", [])
+        .unwrap();
+    log.scan("p".into()).await.unwrap_err();
+    let keys = async |prefix: &'static str, after: Option<&'static str>, limit| {
+        let keys = log.keys(prefix.into(), after.map(Into::into), limit).await;
+        let text = |key: Bytes| String::from_utf8(key.to_vec()).unwrap();
+        keys.unwrap().into_iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("p", None, 2).await, ["p", "p/1"]);
+    assert_eq!(keys("p", Some("p/1"), 2).await, ["p/2", "p/3"]);
+    assert_eq!(keys("p", Some("p/3"), 2).await, [""; 0]);
+    assert_eq!(keys("", None, 9).await, names);
+    assert_eq!(keys("p/", Some("a"), 9).await, ["p/1", "p/2", "p/3"]);
 }

@@ -41,6 +41,32 @@ async fn a_status_tells_where_a_lane_stands() {
     assert_eq!(status.last_error, None);
 }
 
+/// A trigger that had failed for hours showed no state and no attempts when the host was ready.
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_begins_again_shows_its_checkpoint_at_once() {
+    let mut host = Host::new(1).await;
+    host.trigger("t", json!({})).await;
+    host.put("k", &["a"]);
+    host.until("one", |host| host.out().len() == 1).await;
+    host.function.does(|_| async { error("out of order") });
+    host.put("k", &["b"]);
+    host.until("attempts", |host| host.status("t")[0].attempts == 3)
+        .await;
+    for enabled in [true, false] {
+        host.enable("t", enabled).await;
+        let before = host.status("t").remove(0);
+        host.crash().await;
+        let after = host.status("t").remove(0);
+        assert_eq!(after.attempts, before.attempts);
+        assert_eq!(after.position, before.position);
+        assert_eq!(
+            (after.lag_records, after.last_error),
+            (1, before.last_error)
+        );
+        assert!(!after.state.is_empty());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn samples_count_what_happened() {
     let mut host = Host::new(1).await;

@@ -40,7 +40,11 @@ pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault>
             let consumer = stream.and_then(|stream| stream.consumers.get(consumer));
             consumer.and_then(|consumer| consumer.policy.clone())
         }
-        Resource::Queue(_) | Resource::Channel(_) => return Err(without_policy()),
+        Resource::Queue(name) => {
+            let queue = catalog.queue(name.as_str());
+            queue.and_then(|queue| queue.policy.clone())
+        }
+        Resource::Channel(_) => return Err(without_policy()),
     };
     Ok(call.output(&Output {
         policy: policy.unwrap_or_else(|| "{}".into()),

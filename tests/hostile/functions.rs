@@ -28,7 +28,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
 ];
 
 /// Limits that a loaded machine reaches soon.
-const LIMITS: &str = "time_ms=700&memory_bytes=33554432";
+const LIMITS: &str = "time_ms=700&memory_bytes=33554432&output_records=10000";
 
 /// How much the host may grow while all attacks run at once: a few instances and their buffers.
 const GROWTH: u64 = 400 << 20;

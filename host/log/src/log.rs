@@ -29,7 +29,7 @@ use crate::{
     open::{self, DATABASE, Opened},
     options::Options,
     queue::{self, Job, Queue},
-    reader::{self, Readers, Wanted},
+    reader::{self, Kind, Readers, Wanted},
     recent::Recent,
     shard::Shards,
     stats::{Counters, Stats},
@@ -89,7 +89,7 @@ impl SqliteLog {
             epoch,
         });
         let checkpoints = connect::checkpointer(&options)?;
-        let connections = (0..options.readers.max(1)).map(|_| connect::reader(&options.dir));
+        let connections = (0..=options.readers.max(1)).map(|_| connect::reader(&options.dir));
         let readers = Readers::start(connections.collect::<Result<_, _>>()?).map_err(io)?;
         let wal_pages = Arc::new(AtomicU64::new(0));
         let hook_pages = wal_pages.clone();
@@ -262,8 +262,9 @@ impl Log for SqliteLog {
             ordinals: ordinal..next,
             limits,
         };
-        self.readers
-            .run(move |connection| reader::read(connection, &recent, wanted))
+        self.readers.run(Kind::Records, move |connection| {
+            reader::read(connection, &recent, wanted)
+        })
     }
 
     fn locate(
@@ -282,7 +283,7 @@ impl Log for SqliteLog {
             }
             ((state.first, state.next), tail)
         };
-        self.readers.run(move |connection| {
+        self.readers.run(Kind::Records, move |connection| {
             let found = reader::locate(connection, shard.number, at, range)?;
             Ok(found.unwrap_or(tail))
         })
@@ -303,13 +304,15 @@ impl Log for SqliteLog {
     }
 
     fn get_many(&self, keys: Vec<Bytes>) -> Later<'static, Result<Vec<Option<Bytes>>, ReadError>> {
-        self.readers
-            .run(move |connection| key_value::get_many(connection, &keys))
+        self.readers.run(Kind::Keys, move |connection| {
+            key_value::get_many(connection, &keys)
+        })
     }
 
     fn scan(&self, prefix: Bytes) -> Later<'static, Result<Vec<(Bytes, Bytes)>, ReadError>> {
-        self.readers
-            .run(move |connection| key_value::scan(connection, &prefix))
+        self.readers.run(Kind::Keys, move |connection| {
+            key_value::scan(connection, &prefix)
+        })
     }
 
     fn keys(
@@ -318,8 +321,9 @@ impl Log for SqliteLog {
         after: Option<Bytes>,
         limit: usize,
     ) -> Later<'static, Result<Vec<Bytes>, ReadError>> {
-        self.readers
-            .run(move |connection| key_value::keys(connection, &prefix, after.as_deref(), limit))
+        self.readers.run(Kind::Keys, move |connection| {
+            key_value::keys(connection, &prefix, after.as_deref(), limit)
+        })
     }
 
     fn trim(&self, shard: ShardNumber, before: Millis) -> Later<'static, Result<u64, CommitError>> {

@@ -78,7 +78,7 @@ pub struct Options {
     pub durability: Durability,
     /// Opens a database that has lost durable commits, and goes on without them.
     pub accept_loss: bool,
-    /// Threads that read from the database.
+    /// Threads that read records from the database; one more reads keys.
     pub readers: usize,
     /// Tells the time at which records arrive.
     pub clock: fn() -> Millis,

@@ -1,10 +1,11 @@
 //! Threads that read from the database, each with a connection of its own; never in the writer's way.
 
 use std::{
+    collections::VecDeque,
     fmt,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -22,11 +23,142 @@ use crate::{
     tail::Filler,
 };
 
-type Task = Box<dyn FnOnce(&Connection) + Send>;
+/// Reads of one kind that wait at most; more are refused.
+const WAITING: usize = 10_000;
+
+/// What a read is of. Keys are small and wanted at once: they do not wait behind records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Keys,
+    Records,
+}
+
+trait Task: Send {
+    /// Nobody waits for the answer any more.
+    fn is_abandoned(&self) -> bool;
+    fn run(self: Box<Self>, connection: &Connection);
+}
+
+struct Asked<T, F> {
+    read: F,
+    reply: oneshot::Sender<Result<T, ReadError>>,
+}
+
+impl<T, F> Task for Asked<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Result<T, ReadError> + Send,
+{
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run(self: Box<Self>, connection: &Connection) {
+        let Self { read, reply } = *self;
+        drop(reply.send(read(connection)));
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    keys: VecDeque<Box<dyn Task>>,
+    records: VecDeque<Box<dyn Task>>,
+    /// Threads that read records at the moment, of so many.
+    reading: usize,
+    threads: usize,
+    closed: bool,
+}
+
+impl Waiting {
+    /// The next that somebody waits for. One thread of several is left for keys alone.
+    fn next(&mut self) -> Option<(Kind, Box<dyn Task>)> {
+        if let Some(task) = wanted(&mut self.keys) {
+            return Some((Kind::Keys, task));
+        }
+        if self.reading > 0 && self.reading + 1 >= self.threads && !self.closed {
+            return None;
+        }
+        let task = wanted(&mut self.records)?;
+        self.reading += 1;
+        Some((Kind::Records, task))
+    }
+}
+
+fn wanted(tasks: &mut VecDeque<Box<dyn Task>>) -> Option<Box<dyn Task>> {
+    while let Some(task) = tasks.pop_front() {
+        if !task.is_abandoned() {
+            return Some(task);
+        }
+    }
+    None
+}
+
+/// What waits for the threads.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    ready: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False where as many wait as may.
+    fn push(&self, kind: Kind, task: Box<dyn Task>) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            // The answer says so, since its sender is dropped.
+            return true;
+        }
+        let tasks = match kind {
+            Kind::Keys => &mut waiting.keys,
+            Kind::Records => &mut waiting.records,
+        };
+        if tasks.len() >= WAITING {
+            tasks.retain(|task| !task.is_abandoned());
+        }
+        if tasks.len() >= WAITING {
+            return false;
+        }
+        tasks.push_back(task);
+        drop(waiting);
+        self.ready.notify_all();
+        true
+    }
+
+    /// Waits for the next; nothing when the queue is closed and empty.
+    fn take(&self) -> Option<(Kind, Box<dyn Task>)> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(task) = waiting.next() {
+                return Some(task);
+            }
+            if waiting.closed {
+                return None;
+            }
+            let woken = self.ready.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&self, kind: Kind) {
+        if kind == Kind::Records {
+            self.lock().reading -= 1;
+            self.ready.notify_all();
+        }
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_all();
+    }
+}
 
 /// The threads.
 pub(crate) struct Readers {
-    tasks: Mutex<Option<mpsc::Sender<Task>>>,
+    queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -38,68 +170,63 @@ impl fmt::Debug for Readers {
 
 impl Readers {
     pub(crate) fn start(connections: Vec<Connection>) -> std::io::Result<Self> {
-        let (sender, receiver) = mpsc::channel::<Task>();
-        let receiver = Arc::new(Mutex::new(receiver));
+        let queue = Arc::new(Queue::default());
+        queue.lock().threads = connections.len();
         let start = |connection| {
-            let receiver = receiver.clone();
+            let queue = queue.clone();
             let name = "log-reader".to_owned();
             thread::Builder::new()
                 .name(name)
-                .spawn(move || work(&connection, &receiver))
+                .spawn(move || work(&connection, &queue))
         };
-        let threads = connections
-            .into_iter()
-            .map(start)
-            .collect::<Result<_, _>>()?;
+        let threads = connections.into_iter().map(start).collect::<Result<_, _>>();
+        let threads = threads.inspect_err(|_| queue.close())?;
         Ok(Self {
-            tasks: Mutex::new(Some(sender)),
+            queue,
             threads: Mutex::new(threads),
         })
     }
 
-    /// Runs `read` on one of the threads.
+    /// Runs `read` on one of the threads, unless the answer is dropped before its turn.
     pub(crate) fn run<T: Send + 'static>(
         &self,
+        kind: Kind,
         read: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
     ) -> Later<'static, Result<T, ReadError>> {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(move |connection: &Connection| drop(reply.send(read(connection))));
-        if let Some(tasks) = &*self.tasks.lock().unwrap_or_else(PoisonError::into_inner) {
-            // Where no thread is left, the reply is dropped and the answer says so.
-            let _ = tasks.send(task);
-        }
+        let why = if self.queue.push(kind, Box::new(Asked { read, reply })) {
+            "the log is closed"
+        } else {
+            "too many reads are waiting"
+        };
         Box::pin(async move {
-            let closed = || ReadError::Unavailable("the log is closed".to_owned());
-            answer.await.unwrap_or_else(|_| Err(closed()))
+            let refused = |_| Err(ReadError::Unavailable(why.to_owned()));
+            answer.await.unwrap_or_else(refused)
         })
     }
 
     /// Finishes what was asked and ends the threads.
     pub(crate) fn close(&self) {
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        for thread in self
-            .threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        self.queue.close();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-fn work(connection: &Connection, tasks: &Mutex<mpsc::Receiver<Task>>) {
-    loop {
-        let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(task) = task else {
-            return;
-        };
-        if catch_unwind(AssertUnwindSafe(|| task(connection))).is_err() {
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+fn work(connection: &Connection, queue: &Queue) {
+    while let Some((kind, task)) = queue.take() {
+        if catch_unwind(AssertUnwindSafe(|| task.run(connection))).is_err() {
             tracing::error!("a read panicked");
         }
+        queue.done(kind);
     }
 }
 
@@ -247,4 +374,37 @@ pub(crate) fn locate(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keys_do_not_wait_for_records_and_nobody_reads_for_the_dead() {
+        let connection = || Connection::open_in_memory().unwrap();
+        let readers = Readers::start(vec![connection(), connection()]).unwrap();
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let (started, begun) = oneshot::channel();
+        let slow = readers.run(Kind::Records, move |_| {
+            started.send(()).unwrap();
+            Ok(gate.recv().is_ok())
+        });
+        begun.await.unwrap();
+        let dead = readers.run(Kind::Records, |_| -> Result<(), _> { panic!("was read") });
+        drop(dead);
+        let behind: Vec<_> = (0..WAITING)
+            .map(|i| readers.run(Kind::Records, move |_| Ok(i)))
+            .collect();
+        let keys = readers.run(Kind::Keys, |_| Ok("keys")).await;
+        assert_eq!(keys, Ok("keys"), "though every other thread may be busy");
+        let more = readers.run(Kind::Records, |_| Ok(())).await;
+        assert!(matches!(more, Err(ReadError::Unavailable(why)) if why.contains("waiting")));
+        go.send(()).unwrap();
+        assert_eq!(slow.await, Ok(true));
+        for (i, answer) in behind.into_iter().enumerate() {
+            assert_eq!(answer.await, Ok(i));
+        }
+        readers.close();
+    }
 }

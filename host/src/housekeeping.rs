@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use millstream_core::{
-    catalog::Request,
+    catalog::{Request, channel, queue},
     port::{Control, Log},
 };
 use tokio::time::MissedTickBehavior;
@@ -26,13 +26,23 @@ pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
     }
 }
 
-/// Removes the entries of streams that were deleted and do not even show as that any more.
+/// Removes the entries of what was deleted and does not even show as that any more.
 async fn forget(control: &dyn Control) {
     let (catalog, now) = (control.catalog(), clock::now());
     for stream in catalog.streams().filter(|stream| stream.is_gone(now)) {
         let name = stream.name.clone();
         // Somebody may have created it anew meanwhile.
         let _refused = control.apply(Request::ForgetStream { name }).await;
+    }
+    for channel in catalog.channels().filter(|channel| channel.is_gone(now)) {
+        let name = channel.name.clone();
+        let forget = channel::Request::Forget { name };
+        let _refused = control.apply(Request::Channel(forget)).await;
+    }
+    for queue in catalog.queues().filter(|queue| queue.is_gone(now)) {
+        let name = queue.name.clone();
+        let forget = queue::Request::Forget { name };
+        let _refused = control.apply(Request::Queue(forget)).await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! The binary wires the crates in the order in which data flows (`wiring`), and is its own client
 //! (`command/`, over `client`). It decides nothing about records: that is `millstream-core`'s part.
 
+mod channels;
 mod cli;
 mod clock;
 mod control;

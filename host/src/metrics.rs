@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use millstream_api::native::metrics::{Kind, Metrics, family, histogram, sample};
+use millstream_channel::Deliveries;
 use millstream_log::{Latency, Stats};
 use millstream_runtime::{Runtime, RuntimeStats};
 use millstream_worker::Workers;
@@ -29,6 +30,12 @@ pub(crate) fn connect(
     metrics.add_source(Box::new(move |out| guests(out, &runtime.stats())));
     let workers = Arc::clone(workers);
     metrics.add_source(Box::new(move |out| workers.samples(out)));
+}
+
+/// Has the channels' figures shown.
+pub(crate) fn connect_channels(metrics: &Metrics, channels: &Arc<Deliveries>) {
+    let channels = Arc::clone(channels);
+    metrics.add_source(Box::new(move |out| channels.samples(out)));
 }
 
 fn log(out: &mut String, stats: &Stats) {

@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[command(flatten)]
     pub(crate) guests: GuestSettings,
+    #[command(flatten)]
+    pub(crate) channels: ChannelSettings,
     /// Open shards of a region.
     #[arg(long, value_name = "N", default_value_t = limit::SHARD_LIMIT_DEFAULT)]
     pub(crate) shard_limit: u32,
@@ -101,6 +103,22 @@ pub(crate) struct GuestSettings {
     pub(crate) compiled_bytes: Option<u64>,
 }
 
+/// Settings of the channels, which deliver streams to object storage.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Channels")]
+pub(crate) struct ChannelSettings {
+    /// Deliver into this directory: the bucket NAME is the directory NAME in it.
+    #[arg(long, value_name = "DIR", env = "MILLSTREAM_CHANNEL_DIRECTORY")]
+    pub(crate) channel_directory: Option<PathBuf>,
+    /// Deliver to this S3 endpoint, with the credentials and the region of AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION.
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// Deliver after this time, although a channel allows more, such as 0, 200ms or 2s.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) channel_freshness: Option<Delay>,
+}
+
 impl Settings {
     /// A private host: a free port of this machine, everything else as by default.
     pub(crate) fn for_demo(data: &Path) -> Self {
@@ -114,6 +132,7 @@ impl Settings {
                 fsync: Fsync::Full,
             },
             guests: GuestSettings::default(),
+            channels: ChannelSettings::default(),
             shard_limit: limit::SHARD_LIMIT_DEFAULT,
             state_change_delay: Delay(0),
             region: "us-east-1".to_owned(),

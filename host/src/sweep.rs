@@ -1,4 +1,5 @@
-//! Removes what deleted triggers left behind: their lanes' checkpoints and their functions' state.
+//! Removes what deleted triggers left behind: their lanes' checkpoints and their functions' state;
+//! the positions of deleted channels; and what deleted queues had delivered.
 //!
 //! Invariant: a trigger's lanes go after its state. While anything of a deleted trigger is left, its
 //! lanes are, so the next start finds them and goes on.
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use millstream_core::{
     catalog::{Catalog, key},
     port::{Commit, CommitError, Log, Put, ReadError},
+    queue::entry,
 };
 use thiserror::Error;
 
@@ -26,27 +28,44 @@ enum SweepError {
 /// Removes all keys under `prefixes`. A failure is logged; the next start tries again.
 pub(crate) async fn remove(log: Arc<dyn Log>, prefixes: Vec<Bytes>) {
     match remove_all(log.as_ref(), lanes_last(prefixes)).await {
-        Ok(keys) => tracing::debug!(keys, "removed what a deleted trigger left"),
+        Ok(keys) => tracing::debug!(keys, "removed what was left of something deleted"),
         Err(error) => {
-            tracing::warn!(%error, "what a deleted trigger left is removed at the next start");
+            tracing::warn!(%error, "what is left of something deleted is removed at the next start");
         }
     }
 }
 
-/// The prefixes of triggers that have lanes in the log but are not in `catalog`.
+/// The prefixes of triggers that have lanes in the log but are not in `catalog`, and those of
+/// channels and queues.
 pub(crate) async fn orphans(log: &dyn Log, catalog: &Catalog) -> Result<Vec<Bytes>, ReadError> {
     let known: BTreeSet<u64> = catalog.triggers().map(|trigger| trigger.id).collect();
     let lanes = log.scan(key::LANES.into()).await?;
-    let ids: BTreeSet<u64> = lanes.iter().filter_map(|(key, _)| owner(key)).collect();
-    let gone = ids.difference(&known);
-    Ok(gone
-        .flat_map(|&id| [key::states_of(id), key::lanes_of(id)])
-        .collect())
+    let gone = owners(&lanes, key::LANES).filter(|id| !known.contains(id));
+    let mut orphans: Vec<Bytes> = gone
+        .flat_map(|id| [key::states_of(id), key::lanes_of(id)])
+        .collect();
+    let channels = catalog.channels().filter(|channel| !channel.is_deleted());
+    let known: BTreeSet<u64> = channels.map(|channel| channel.id).collect();
+    let positions = log.scan(key::CHANNELS.into()).await?;
+    let gone = owners(&positions, key::CHANNELS).filter(|id| !known.contains(id));
+    orphans.extend(gone.map(key::channel_positions_of));
+    // Not looked for here: a queue may have much, and what is gone has mostly nothing left.
+    orphans.extend(catalog.former_queues().map(entry::queue_of));
+    Ok(orphans)
 }
 
-/// The trigger whose lane a key names.
-fn owner(lane: &[u8]) -> Option<u64> {
-    let id = lane.strip_prefix(key::LANES)?.first_chunk::<8>()?;
+/// The ids that `keys` of that family name.
+fn owners(keys: &[(Bytes, Bytes)], family: &[u8]) -> impl Iterator<Item = u64> {
+    let ids: BTreeSet<u64> = keys
+        .iter()
+        .filter_map(|(key, _)| owner(key, family))
+        .collect();
+    ids.into_iter()
+}
+
+/// The trigger or channel that a key of that family names.
+fn owner(key: &[u8], family: &[u8]) -> Option<u64> {
+    let id = key.strip_prefix(family)?.first_chunk::<8>()?;
     Some(u64::from_be_bytes(*id))
 }
 
@@ -83,9 +102,12 @@ mod tests {
 
     #[test]
     fn a_lane_names_its_trigger() {
-        assert_eq!(owner(&key::lane(7, ShardNumber(3))), Some(7));
-        assert_eq!(owner(b"l/short"), None);
-        assert_eq!(owner(&key::states_of(7)), None);
+        let lane = |key: &[u8]| owner(key, key::LANES);
+        assert_eq!(lane(&key::lane(7, ShardNumber(3))), Some(7));
+        assert_eq!(lane(b"l/short"), None);
+        assert_eq!(lane(&key::states_of(7)), None);
+        let position = key::channel_position(7, ShardNumber(3));
+        assert_eq!(owner(&position, key::CHANNELS), Some(7));
     }
 
     #[test]

@@ -8,11 +8,13 @@ use millstream_api::{
     native::health::{Life, Stage},
     server,
 };
+use millstream_channel::Deliveries;
 use millstream_core::{
     catalog::{Catalog, Rules, UnreadableCatalogError, key},
     port::{Invoke, Modules, ReadError},
 };
 use millstream_log::OpenError;
+use millstream_queue::Desks;
 use millstream_runtime::{Runtime, RuntimeError, RuntimeOptions};
 use millstream_worker::Workers;
 use thiserror::Error;
@@ -24,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    clock,
+    channels, clock,
     control::Plane,
     functions, housekeeping, metrics,
     settings::{GuestSettings, Settings},
@@ -62,6 +64,8 @@ pub(crate) struct Host {
     address: SocketAddr,
     life: Arc<Life>,
     workers: Arc<Workers>,
+    channels: Arc<Deliveries>,
+    queues: Arc<Desks>,
     storage: Storage,
     server: JoinHandle<io::Result<()>>,
     stop_server: oneshot::Sender<()>,
@@ -98,12 +102,16 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
             change_ms: settings.state_change_delay.0,
         },
     );
+    let channels = Deliveries::new(Arc::clone(&log), clock::now, channels::options(settings));
+    let queues = Desks::new(Arc::clone(&log), Arc::new(plane.clone()), clock::now);
     let app = App {
         log: Arc::clone(&log),
         control: Arc::new(plane.clone()),
         modules: Arc::clone(&modules),
         invoke,
         triggers: workers.clone(),
+        queues: queues.clone(),
+        channels: channels.clone(),
         metrics: Default::default(),
         uploads: Default::default(),
         life: Default::default(),
@@ -117,6 +125,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         now: clock::now,
     };
     metrics::connect(&app.metrics, &storage, &runtime, &workers);
+    metrics::connect_channels(&app.metrics, &channels);
 
     let life = Arc::clone(&app.life);
     let (stop_server, stopped) = oneshot::channel::<()>();
@@ -136,12 +145,16 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         uncompiled,
     ));
     background.spawn(sweep::remove(Arc::clone(&log), orphans));
+    background.spawn(Arc::clone(&channels).follow(Arc::new(plane.clone())));
+    background.spawn(Arc::clone(&queues).tidy());
     background.spawn(housekeeping::run(log, Arc::new(plane)));
     life.enter(Stage::Ready);
     Ok(Host {
         address,
         life,
         workers,
+        queues,
+        channels,
         storage,
         server,
         stop_server,
@@ -161,6 +174,8 @@ impl Host {
     pub(crate) async fn stop(mut self) {
         self.life.enter(Stage::Draining);
         self.background.shutdown().await;
+        self.queues.close();
+        self.channels.drain().await;
         if timeout(DRAIN, self.workers.drain()).await.is_err() {
             tracing::warn!("batches that are still running are done again after the next start");
         }

@@ -11,6 +11,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("millstream-core", &[]),
     ("millstream-log", &["millstream-core"]),
     ("millstream-worker", &["millstream-core"]),
+    ("millstream-channel", &["millstream-core"]),
     ("millstream-api", &["millstream-core"]),
     (
         "millstream-runtime",
@@ -37,6 +38,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["millstream-api"]),
     ("hyper", &["millstream-api"]),
     ("hyper-util", &["millstream-api"]),
+    ("object_store", &["millstream-channel"]),
+    ("reqwest", &["millstream-channel"]),
 ];
 
 /// Crates that core stays closed to: clocks, disks, sockets, randomness, other threads.

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use millstream_core::{
-    port::{Control, Invoke, Later, Log, Modules, Triggers},
+    port::{Channels, Control, Invoke, Later, Log, Modules, Queues, Triggers},
     time::Millis,
 };
 use serde_json::{Map, Value};
@@ -24,6 +24,10 @@ pub struct App {
     pub invoke: Arc<dyn Invoke>,
     /// The running triggers.
     pub triggers: Arc<dyn Triggers>,
+    /// The running channels.
+    pub channels: Arc<dyn Channels>,
+    /// The queues at work.
+    pub queues: Arc<dyn Queues>,
     /// What this crate counts, and where others add their lines to `/metrics`.
     pub metrics: Arc<crate::native::metrics::Metrics>,
     /// Uploads under way or failed.

@@ -4,8 +4,8 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use axum::Router;
@@ -24,13 +24,14 @@ use millstream_core::{
     catalog::{Catalog, Change, NewStream, Request, Rules, Stream, Trigger, TriggerSettings},
     name::{FunctionName, TriggerName},
     port::{
-        Appended, Call, Commit, CommitError, Control, ControlError, Durable, Invoke, InvokeError,
+        Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke, InvokeError,
         Invoked, LaneStatus, Later, Log, ModuleError, ModuleInfo, Modules, Page, ReadError,
         ReadLimits, Span, Triggers,
     },
     position::{Position, ShardNumber},
     time::Millis,
 };
+use millstream_queue::Desks;
 use tokio::sync::watch;
 
 /// When each test begins.
@@ -55,11 +56,14 @@ pub(crate) fn set_clock(ms: u64) {
 pub(crate) struct Model {
     state: Arc<Mutex<State>>,
     grown: watch::Sender<()>,
+    /// Made when they are asked for, since they hold the model.
+    queues: Arc<OnceLock<Arc<Desks>>>,
 }
 
 #[derive(Debug)]
 struct State {
     shards: BTreeMap<ShardNumber, Vec<Slice>>,
+    closed: BTreeSet<ShardNumber>,
     keys: BTreeMap<Bytes, Bytes>,
     catalog: Arc<Catalog>,
     epoch: u64,
@@ -72,6 +76,7 @@ impl Model {
     pub(crate) fn new() -> Self {
         let state = State {
             shards: BTreeMap::new(),
+            closed: BTreeSet::new(),
             keys: BTreeMap::new(),
             catalog: Arc::default(),
             epoch: 1,
@@ -82,6 +87,7 @@ impl Model {
         Self {
             state: Arc::new(Mutex::new(state)),
             grown: watch::Sender::new(()),
+            queues: Arc::default(),
         }
     }
 
@@ -109,6 +115,8 @@ impl Model {
             modules: Arc::new(Nothing),
             invoke: Arc::new(Nothing),
             triggers: Arc::new(Nothing),
+            queues: self.queues(),
+            channels: Arc::new(Nothing),
             metrics: Arc::new(Metrics::default()),
             uploads: Arc::new(Uploads::default()),
             life: Arc::new(life),
@@ -121,6 +129,12 @@ impl Model {
             access: Access::Anyone,
             now,
         }
+    }
+
+    /// The queues over this model.
+    pub(crate) fn queues(&self) -> Arc<Desks> {
+        let new = || Desks::new(Arc::new(self.clone()), Arc::new(self.clone()), now);
+        Arc::clone(self.queues.get_or_init(new))
     }
 
     /// All routes over this model.
@@ -216,6 +230,11 @@ impl State {
         if let Some(error) = &self.fail_commits {
             return Err(error.clone());
         }
+        let mut appends = commit.appends.iter();
+        if let Some(late) = appends.find(|append| self.closed.contains(&append.shard)) {
+            return Err(CommitError::Closed(late.shard));
+        }
+        self.closed.extend(commit.closes);
         self.commits += 1;
         let mut appended = Vec::new();
         for append in commit.appends {
@@ -409,6 +428,12 @@ impl Control for Model {
 /// No functions, no triggers, nothing to back up.
 #[derive(Debug)]
 pub(crate) struct Nothing;
+
+impl Channels for Nothing {
+    fn failure(&self, _channel: u64) -> Option<String> {
+        None
+    }
+}
 
 impl Modules for Nothing {
     fn compile(&self, _wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>> {

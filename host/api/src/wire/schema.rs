@@ -57,6 +57,8 @@ pub(crate) enum Pattern {
     StreamId,
     HashKey,
     SequenceNumber,
+    /// One that a single group of actions knows: as it stands in messages, and what it matches.
+    Other(&'static str, fn(&str) -> bool),
 }
 
 impl Pattern {
@@ -72,6 +74,7 @@ impl Pattern {
             Self::StreamId => r"[a-z0-9]{20}-[a-z0-9]{3}",
             Self::HashKey => r"0|([1-9]\d{0,38})",
             Self::SequenceNumber => r"0|([1-9]\d{0,128})",
+            Self::Other(text, _) => text,
         }
     }
 
@@ -88,6 +91,7 @@ impl Pattern {
             Self::StreamId => is_stream_id(text),
             Self::HashKey => is_number(text, 39),
             Self::SequenceNumber => is_number(text, 129),
+            Self::Other(_, matches) => matches(text),
         }
     }
 }
@@ -104,6 +108,11 @@ fn is_stream_id(text: &str) -> bool {
     };
     let parts = text.split_once('-');
     parts.is_some_and(|(front, back)| plain(front, 20) && plain(back, 3))
+}
+
+/// Whether `text` is `arn:aws.*:kinesis:.*:\d{12}:KIND/\S+`.
+pub(crate) fn is_arn_of(kind: &str, text: &str) -> bool {
+    is_arn(text, &[format!(":{kind}/").as_str()])
 }
 
 /// An ARN of one of `kinds`, such as `:stream/`.
@@ -276,6 +285,16 @@ pub(crate) const DRY_RUN: Member = Member::new("DryRun", Kind::Boolean);
 /// Text of `min` to `max` characters.
 pub(crate) const fn text(min: usize, max: usize) -> Kind {
     Kind::Text(Text {
+        min,
+        max,
+        ..ANY_TEXT
+    })
+}
+
+/// Text of `min` to `max` characters that match `pattern`.
+pub(crate) const fn text_of(pattern: Pattern, min: usize, max: usize) -> Kind {
+    Kind::Text(Text {
+        pattern: Some(pattern),
         min,
         max,
         ..ANY_TEXT

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Request, Response, StatusCode},
 };
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -20,6 +20,15 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    pub(crate) async fn of(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
     /// The answer of a success.
     #[track_caller]
     pub(crate) fn ok(&self) -> Value {
@@ -62,12 +71,7 @@ pub(crate) fn request(action: &str, body: impl Into<Body>) -> Request<Body> {
 /// Sends any request.
 pub(crate) async fn send(model: &Model, request: Request<Body>) -> Reply {
     let response = model.router().oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    Reply {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    }
+    Reply::of(response).await
 }
 
 /// Calls an action with a body as it stands.

@@ -1,8 +1,30 @@
-//! DeleteChannel.
+//! DeleteChannel. Delivery stops at once; what was delivered stays.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use millstream_core::catalog::{Request, channel};
+use serde::Deserialize;
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+use super::members;
+use crate::{
+    error::Fault,
+    kinesis::call::Call,
+    wire::{answer::Answer, schema::Member},
+};
+
+const INPUT: &[Member] = &[members::CHANNEL_ARN.required()];
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(rename = "ChannelARN")]
+    channel_arn: String,
+}
+
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    let input: Input = call.input(INPUT)?;
+    let channel = call.channel(&input.channel_arn)?;
+    if !channel.is_deleted() {
+        let name = channel.name.clone();
+        let request = Request::Channel(channel::Request::Delete { name });
+        call.apply(request).await?;
+    }
+    Ok(Answer::empty())
 }

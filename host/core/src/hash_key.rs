@@ -1,9 +1,13 @@
 //! Hash keys: 128-bit numbers that decide to which shard a record goes.
 
+mod lanes;
+
 use std::fmt;
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
+
+use self::lanes::{LANES, SHORT};
 
 /// A point in 0..2^128.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +18,35 @@ impl HashKey {
     #[must_use]
     pub fn of(partition_key: &[u8]) -> Self {
         Self(u128::from_be_bytes(Md5::digest(partition_key).into()))
+    }
+
+    /// The hashes of partition keys in their order, at a fraction of the cost where there are many.
+    #[must_use]
+    pub fn of_all<'k>(partition_keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Vec<Self> {
+        let mut hashes = Vec::with_capacity(partition_keys.len());
+        let (mut places, mut keys) = ([0; LANES], [&[][..]; LANES]);
+        let mut waiting = 0;
+        for (place, key) in partition_keys.enumerate() {
+            if key.len() > SHORT {
+                hashes.push(Self::of(key));
+                continue;
+            }
+            hashes.push(Self(0));
+            (places[waiting], keys[waiting]) = (place, key);
+            waiting += 1;
+            if waiting == LANES {
+                let hashed = lanes::hash(&keys);
+                places
+                    .iter()
+                    .zip(hashed)
+                    .for_each(|(&at, hash)| hashes[at].0 = hash);
+                waiting = 0;
+            }
+        }
+        for (&place, key) in places.iter().zip(keys).take(waiting) {
+            hashes[place] = Self::of(key);
+        }
+        hashes
     }
 }
 
@@ -80,6 +113,8 @@ impl HashRange {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -119,5 +154,15 @@ mod tests {
             format!("{:032x}", HashKey::of(b"a").0),
             "0cc175b9c0f1b6a831c399e269772661"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn many_keys_are_hashed_as_each_of_them(
+            keys in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..40),
+        ) {
+            let each: Vec<_> = keys.iter().map(|key| HashKey::of(key)).collect();
+            prop_assert_eq!(HashKey::of_all(keys.iter().map(Vec::as_slice)), each);
+        }
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn encode(
         .iter()
         .map(Entry::wanted)
         .collect::<Result<_, _>>()?;
-    let plan = plan(stream, wanted.into_iter()).map_err(|refused| match refused {
+    let plan = plan(stream, wanted.iter().copied()).map_err(|refused| match refused {
         PutRefused::RecordTooLarge { index, limit, .. } => Fault::Validation(format!(
             "1 validation error detected: Value at '{}' failed to satisfy \
              constraint: Member must have length less than or equal to {limit}",

@@ -84,13 +84,17 @@ pub struct Planned {
 /// When one of them, or all together, are too big.
 pub fn plan<'s, 'r>(
     stream: &'s Stream,
-    records: impl ExactSizeIterator<Item = Wanted<'r>>,
+    records: impl ExactSizeIterator<Item = Wanted<'r>> + Clone,
 ) -> Result<Plan<'s>, PutRefused> {
     let mut routes = Routes::new(stream);
     let mut plan = Plan {
         lanes: Vec::new(),
         lane_of: Vec::with_capacity(records.len()),
         bytes: 0,
+    };
+    let hashes = match routes {
+        Routes::One(_) => Vec::new(),
+        Routes::Many(_) => HashKey::of_all(records.clone().map(|record| record.key.as_bytes())),
     };
     for (index, record) in records.enumerate() {
         let bytes = record.bytes + record.key.len();
@@ -102,7 +106,8 @@ pub fn plan<'s, 'r>(
                 limit,
             });
         }
-        let at = routes.lane(&record, &mut plan.lanes);
+        let hash = hashes.get(index).copied();
+        let at = routes.lane(record.explicit.or(hash), &mut plan.lanes);
         let lane = &mut plan.lanes[at as usize];
         lane.records += 1;
         lane.bytes += bytes;
@@ -171,14 +176,12 @@ impl<'s> Routes<'s> {
         Self::Many(shards)
     }
 
-    fn lane(&mut self, record: &Wanted<'_>, lanes: &mut Vec<Lane<'s>>) -> u32 {
+    fn lane(&mut self, key: Option<HashKey>, lanes: &mut Vec<Lane<'s>>) -> u32 {
         let (shard, lane) = match self {
             Self::One(shard) if lanes.is_empty() => (*shard, &mut None),
             Self::One(_) => return 0,
             Self::Many(shards) => {
-                let key = record
-                    .explicit
-                    .unwrap_or_else(|| HashKey::of(record.key.as_bytes()));
+                let key = key.expect("keys are hashed where there are many");
                 let at = shards.partition_point(|(shard, _)| shard.range.end < key);
                 let (shard, lane) = shards.get_mut(at).expect("open shards cover all hash keys");
                 (*shard, lane)

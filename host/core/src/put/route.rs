@@ -18,9 +18,9 @@ pub fn route(stream: &Stream, block: Block) -> Vec<(ShardNumber, Block)> {
         return vec![(only.number, block)];
     }
     shards.sort_unstable_by_key(|shard| shard.range.start);
-    let targets: Vec<u32> = (0..block.len())
-        .map(|i| target(&shards, &block.keys()[block.key_range(i)]))
-        .collect();
+    let keys = (0..block.len()).map(|i| &block.keys()[block.key_range(i)]);
+    let hashes = HashKey::of_all(keys).into_iter();
+    let targets: Vec<u32> = hashes.map(|key| target(&shards, key)).collect();
     let mut totals = vec![(0, 0); shards.len()];
     for (&target, i) in targets.iter().zip(0..) {
         let (records, bytes) = &mut totals[target as usize];
@@ -47,8 +47,7 @@ pub fn route(stream: &Stream, block: Block) -> Vec<(ShardNumber, Block)> {
         .collect()
 }
 
-fn target(shards: &[&Shard], key: &[u8]) -> u32 {
-    let key = HashKey::of(key);
+fn target(shards: &[&Shard], key: HashKey) -> u32 {
     let at = shards.partition_point(|shard| shard.range.end < key);
     assert!(at < shards.len(), "open shards cover all hash keys");
     u32::try_from(at).expect("a stream has fewer than 2^20 shards")

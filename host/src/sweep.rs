@@ -17,6 +17,9 @@ use thiserror::Error;
 /// Keys that one commit removes at most, well below [`millstream_core::limit::COMMIT_OPERATIONS`].
 const KEYS_A_COMMIT: usize = 800;
 
+/// Keys that are looked at in one step.
+const KEYS_A_PAGE: usize = 10_000;
+
 #[derive(Debug, Error)]
 enum SweepError {
     #[error(transparent)]
@@ -39,28 +42,33 @@ pub(crate) async fn remove(log: Arc<dyn Log>, prefixes: Vec<Bytes>) {
 /// channels and queues.
 pub(crate) async fn orphans(log: &dyn Log, catalog: &Catalog) -> Result<Vec<Bytes>, ReadError> {
     let known: BTreeSet<u64> = catalog.triggers().map(|trigger| trigger.id).collect();
-    let lanes = log.scan(key::LANES.into()).await?;
-    let gone = owners(&lanes, key::LANES).filter(|id| !known.contains(id));
-    let mut orphans: Vec<Bytes> = gone
+    let lanes = owners(log, key::LANES).await?;
+    let mut orphans: Vec<Bytes> = lanes
+        .difference(&known)
+        .copied()
         .flat_map(|id| [key::states_of(id), key::lanes_of(id)])
         .collect();
     let channels = catalog.channels().filter(|channel| !channel.is_deleted());
     let known: BTreeSet<u64> = channels.map(|channel| channel.id).collect();
-    let positions = log.scan(key::CHANNELS.into()).await?;
-    let gone = owners(&positions, key::CHANNELS).filter(|id| !known.contains(id));
+    let positions = owners(log, key::CHANNELS).await?;
+    let gone = positions.difference(&known).copied();
     orphans.extend(gone.map(key::channel_positions_of));
     // Not looked for here: a queue may have much, and what is gone has mostly nothing left.
     orphans.extend(catalog.former_queues().map(entry::queue_of));
     Ok(orphans)
 }
 
-/// The ids that `keys` of that family name.
-fn owners(keys: &[(Bytes, Bytes)], family: &[u8]) -> impl Iterator<Item = u64> {
-    let ids: BTreeSet<u64> = keys
-        .iter()
-        .filter_map(|(key, _)| owner(key, family))
-        .collect();
-    ids.into_iter()
+/// The ids that the keys of that family name.
+async fn owners(log: &dyn Log, family: &'static [u8]) -> Result<BTreeSet<u64>, ReadError> {
+    let (mut ids, mut after) = (BTreeSet::new(), None);
+    loop {
+        let keys = log.keys(family.into(), after, KEYS_A_PAGE).await?;
+        ids.extend(keys.iter().filter_map(|key| owner(key, family)));
+        after = keys.last().cloned();
+        if after.is_none() {
+            return Ok(ids);
+        }
+    }
 }
 
 /// The trigger or channel that a key of that family names.
@@ -77,18 +85,20 @@ fn lanes_last(mut prefixes: Vec<Bytes>) -> Vec<Bytes> {
 async fn remove_all(log: &dyn Log, prefixes: Vec<Bytes>) -> Result<usize, SweepError> {
     let mut removed = 0;
     for prefix in prefixes {
-        let keys = log.scan(prefix).await?;
-        for some in keys.chunks(KEYS_A_COMMIT) {
-            let delete = |(key, _): &(Bytes, Bytes)| Put {
-                key: key.clone(),
-                value: None,
-            };
+        let mut after = None;
+        loop {
+            let keys = log.keys(prefix.clone(), after, KEYS_A_COMMIT).await?;
+            after = keys.last().cloned();
+            if after.is_none() {
+                break;
+            }
+            removed += keys.len();
+            let delete = |key| Put { key, value: None };
             let commit = Commit {
-                puts: some.iter().map(delete).collect(),
+                puts: keys.into_iter().map(delete).collect(),
                 ..Commit::default()
             };
             let _removed = log.commit(commit).await?;
-            removed += some.len();
         }
     }
     Ok(removed)

@@ -210,7 +210,7 @@ async fn act(action: Action, call: &Call<'_>) -> Result<Answer, Fault> {
         Action::StopStreamEncryption => setting::stop_stream_encryption::answer(call).await,
         Action::SubscribeToShard => subscribe_to_shard::answer(call).await,
         Action::TagResource => tags::tag_resource::answer(call).await,
-        Action::UntagResource => setting::untag_resource::answer(call).await,
+        Action::UntagResource => tags::untag_resource::answer(call).await,
         Action::UpdateAccountSettings => setting::update_account_settings::answer(call).await,
         Action::UpdateChannel => channel::update_channel::answer(call).await,
         Action::UpdateDeadLetterQueueRecordsVisibility => {

@@ -9,7 +9,6 @@ pub(super) mod enable_enhanced_monitoring;
 pub(super) mod increase_stream_retention_period;
 pub(super) mod start_stream_encryption;
 pub(super) mod stop_stream_encryption;
-pub(super) mod untag_resource;
 pub(super) mod update_account_settings;
 pub(super) mod update_max_record_size;
 pub(super) mod update_stream_mode;

@@ -5,6 +5,7 @@ pub(super) mod list_tags_for_resource;
 pub(super) mod list_tags_for_stream;
 pub(super) mod remove_tags_from_stream;
 pub(super) mod tag_resource;
+pub(super) mod untag_resource;
 
 use serde::Serialize;
 

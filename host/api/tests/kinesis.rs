@@ -1,6 +1,7 @@
 //! The Kinesis API over the model: every action, every error, every edge.
 
 mod cbor;
+mod channel;
 mod client;
 mod codec_cost;
 mod faults;
@@ -10,6 +11,8 @@ mod iterators;
 mod malformed;
 mod put_record;
 mod put_records;
+mod queue;
+mod reshard;
 mod settings;
 mod shards;
 mod streams;

@@ -54,6 +54,8 @@ pub const MAX_RECEIVES_DEFAULT: u32 = 6;
 pub const SHARD_LIMIT_DEFAULT: u32 = 20_000;
 /// Kinesis: shards of a stream that is created without a count.
 pub const SHARDS_DEFAULT: u32 = 4;
+/// Kinesis: how often a stream may be resized by count in 24 hours.
+pub const RESIZES_A_DAY: usize = 10;
 /// Ours: shards of one cell, over all time (20 bits of a block's row id).
 pub const SHARDS_EVER: u32 = 1 << 20;
 /// Ours: open shards of one stream that CreateStream may ask for. A put and a function's outputs may

@@ -63,7 +63,7 @@ impl SequenceNumber {
     /// The number that a closed shard ends with, which no record has.
     #[must_use]
     pub fn last(shard: &Shard) -> Self {
-        Self::of(shard, LAST_POSITION, shard.created)
+        Self::of(shard, LAST_POSITION, shard.closed.unwrap_or(shard.created))
     }
 
     /// Reads a number back.

@@ -55,6 +55,7 @@ impl Call<'_> {
                 self.named(stream.name())
             )),
             Refused::Queue(refused) => self.queue_fault(&refused),
+            Refused::Reshard { stream, why } => self.reshard_fault(&stream, why),
             Refused::Channel(refused) => self.channel_fault(refused),
             Refused::Tags(error) => tags_fault(&error),
             Refused::Policy(error) => policy_fault(&error),

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     call::{Call, Which},
     records::{Records, render, size},
+    shard::ChildShard,
 };
 use crate::{
     error::Fault,
@@ -53,6 +54,9 @@ struct Rest {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_shard_iterator: Option<String>,
     millis_behind_latest: u64,
+    /// Who goes on at the end of a closed shard.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    child_shards: Vec<ChildShard>,
 }
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -89,6 +93,11 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let rest = Rest {
         next_shard_iterator: next,
         millis_behind_latest: millis_behind(&page, position, span, now),
+        child_shards: if ended {
+            ChildShard::of(&stream, shard.index)
+        } else {
+            Vec::new()
+        },
     };
     let share = call.kinesis.admission.room(size(&page)).await?;
     let records = Records {

@@ -49,10 +49,7 @@ impl HashKeyRange {
 
 impl ShardView {
     pub(super) fn new(shard: &Shard) -> Self {
-        let mut parents = shard
-            .parents
-            .iter()
-            .map(|index| format!("shardId-{index:012}"));
+        let mut parents = shard.parents.iter().copied().map(shard_id);
         let ending = shard.closed.map(|_| SequenceNumber::last(shard));
         Self {
             shard_id: shard.id(),
@@ -67,13 +64,39 @@ impl ShardView {
     }
 }
 
+/// A shard that took over from another one, as readers are told at that one's end.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ChildShard {
+    shard_id: String,
+    parent_shards: Vec<String>,
+    hash_key_range: HashKeyRange,
+}
+
+impl ChildShard {
+    /// The children of the shard of that index.
+    pub(super) fn of(stream: &Stream, index: u32) -> Vec<Self> {
+        let child = |shard: &Shard| Self {
+            shard_id: shard.id(),
+            parent_shards: shard.parents.iter().copied().map(shard_id).collect(),
+            hash_key_range: HashKeyRange::of(shard.range),
+        };
+        stream.children(index).map(child).collect()
+    }
+}
+
+/// As in `shardId-000000000000`.
+pub(super) fn shard_id(index: u32) -> String {
+    format!("shardId-{index:012}")
+}
+
 impl Call<'_> {
     /// The shard of an id such as `shardId-000000000000`, `shardId-0` or `0`.
     pub(super) fn shard<'s>(&self, stream: &'s Stream, id: &str) -> Result<&'s Shard, Fault> {
         let index = self.shard_index(stream, id)?;
         let found = stream.shards.iter().find(|shard| shard.index == index);
         found.ok_or_else(|| Fault::NoShard {
-            shard: format!("shardId-{index:012}"),
+            shard: shard_id(index),
             stream: self.named(stream.name.name()),
         })
     }

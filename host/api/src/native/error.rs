@@ -180,6 +180,7 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         | Refused::Tags(_)
         | Refused::Policy(_)
         | Refused::StreamSetting(_)
+        | Refused::Reshard { .. }
         | Refused::Consumer(_)
         | Refused::Channel(_)
         | Refused::Queue(_)

@@ -14,6 +14,7 @@ use super::{
         NewStream, Status,
         consumer::{ConsumerChange, ConsumerRefused},
         policy::PolicyRefused,
+        reshard::{Reshard, ReshardRefused},
         setting::{Setting, SettingRefused},
         tags::{self, TagsRefused},
     },
@@ -109,6 +110,8 @@ pub enum Request {
 /// A change of one stream, by its subject.
 #[derive(Debug, Clone)]
 pub enum StreamChange {
+    /// Its shards.
+    Reshard(Reshard),
     /// Its tags.
     Tags(tags::Change),
     /// Its resource policy; none removes it.
@@ -195,6 +198,14 @@ pub enum Refused {
     /// What was asked of a queue cannot be.
     #[error(transparent)]
     Queue(#[from] QueueRefused),
+    /// Its shards do not change.
+    #[error("the shards of stream `{stream}` do not change: {why}")]
+    Reshard {
+        /// Which stream.
+        stream: StreamName,
+        /// Why not.
+        why: ReshardRefused,
+    },
     /// Tags are not right.
     #[error(transparent)]
     Tags(#[from] TagsRefused),

@@ -144,9 +144,10 @@ pub struct Shard {
     pub number: ShardNumber,
     /// The hash keys that it takes.
     pub range: HashRange,
-    /// When it was created.
+    /// When it was created. Children begin in a later second than their parents did, so this may be
+    /// some seconds ahead of the clock.
     pub created: Millis,
-    /// When it was closed. Its end is where the log says that it is.
+    /// When its children begin, where it was closed. Its end is where the log says that it is.
     pub closed: Option<Millis>,
     /// The indexes of the shards that it took over from: one after a split, two after a merge.
     #[serde(default)]
@@ -271,6 +272,20 @@ impl Stream {
         self.shards
             .iter()
             .filter(move |shard| shard.parents.contains(&index))
+    }
+
+    /// Whether `shard` took over, through however many others, from the shard of that index that was
+    /// created in that second. One that is not there any more is taken by its word.
+    #[must_use]
+    pub fn descends(&self, shard: &Shard, from: u32, created: u64) -> bool {
+        shard.parents.iter().any(|&parent| {
+            let known = self.shards.iter().find(|shard| shard.index == parent);
+            match known {
+                Some(known) if parent == from => known.created.seconds() == created,
+                Some(known) => parent > from && self.descends(known, from, created),
+                None => parent >= from && created < shard.created.seconds(),
+            }
+        })
     }
 
     /// Records that arrived before this are expired.

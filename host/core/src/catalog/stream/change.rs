@@ -103,6 +103,7 @@ impl Catalog {
         let committed = self.account.committed_since.is_some();
         let queues = self.queues_of(&name).count();
         match change {
+            StreamChange::Reshard(reshard) => return self.reshard(stream, reshard, now, rules),
             StreamChange::Tags(change) => change.apply(&mut stream.tags)?,
             StreamChange::Policy(new) => policy::replace(&mut stream.policy, new)?,
             StreamChange::Setting(setting) => {

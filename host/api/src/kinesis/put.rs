@@ -197,3 +197,13 @@ impl Call<'_> {
         Ok(durable)
     }
 }
+
+#[cfg(test)]
+impl Entry<'_> {
+    /// Data, key and hash key; none where the data cannot be decoded.
+    pub(super) fn told(&self) -> Option<(Vec<u8>, &str, Option<&str>)> {
+        let mut data = Vec::new();
+        self.data.append(&mut data).ok()?;
+        Some((data, self.partition_key, self.explicit_hash_key))
+    }
+}

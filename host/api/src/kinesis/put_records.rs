@@ -107,3 +107,69 @@ impl Call<'_> {
         self.prepare(&Input::deserialize(&value).map_err(malformed)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::Index};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::wire::{cbor, form::Form};
+
+    /// What an input asks for; none where data cannot be decoded.
+    fn told(input: &Input<'_>) -> Option<Value> {
+        let records: Option<Vec<_>> = input.records.iter().map(Entry::told).collect();
+        Some(json!({"records": records?, "asked": format!("{:?}", input.asked)}))
+    }
+
+    fn bodies() -> [(Form, Vec<u8>); 2] {
+        let records = json!([
+            {"Data": "AAAA", "PartitionKey": "a\u{e9}"},
+            {"PartitionKey": "b", "Data": "", "ExplicitHashKey": "12"},
+        ]);
+        let body = json!({"Records": records, "StreamName": "s", "DryRun": false});
+        [Form::Json, Form::Cbor].map(|form| (form, form.render(&body)))
+    }
+
+    #[test]
+    fn what_clients_send_is_read_quickly() {
+        for (form, body) in bodies() {
+            let input = scanned::<Input<'_>>(form, &body).unwrap();
+            assert_eq!(input.records.len(), 2);
+        }
+        let none = br#"{"Records":[],"StreamName":"s"}"#;
+        assert!(scanned::<Input<'_>>(Form::Json, none).is_none());
+        let many = json!({"Records": vec![json!({"Data": "", "PartitionKey": "k"}); 501]});
+        for body in [many.to_string().into_bytes(), cbor::encode(&many)] {
+            assert!(scanned::<Input<'_>>(Form::Json, &body).is_none());
+            assert!(scanned::<Input<'_>>(Form::Cbor, &body).is_none());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn what_is_read_quickly_is_what_is_read_slowly(
+            body in prop::sample::select(bodies().to_vec()),
+            changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..3),
+        ) {
+            let (form, mut body) = body;
+            for (at, byte) in changes {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            let quickly = scanned::<Input<'_>>(form, &body);
+            if let Some(quickly) = quickly.as_ref().and_then(told) {
+                match checked(form, &body, INPUT) {
+                    Ok(value) => {
+                        let slowly = Input::deserialize(&value).unwrap();
+                        prop_assert_eq!(Some(quickly), told(&slowly));
+                    }
+                    // Constraints are checked by what is done with the input.
+                    Err(fault) => prop_assert!(matches!(fault, Fault::Validation(_)), "{fault}"),
+                }
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::fmt;
 
 use axum::http::StatusCode;
 use millstream_core::{
-    port::{CommitError, ReadError},
+    port::{CommitError, QueueError, ReadError},
     time::Millis,
 };
 use serde_json::json;
@@ -267,6 +267,16 @@ fn commit_shape(error: &CommitError) -> (StatusCode, &'static str) {
         // The stream went while records were on their way; the next request is told so.
         CommitError::Gone(_) => UNAVAILABLE,
         CommitError::TooLarge { .. } | CommitError::Ambiguous(_) => INTERNAL,
+    }
+}
+
+impl From<QueueError> for Fault {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Commit(error) => error.into(),
+            QueueError::Read(error) => error.into(),
+            QueueError::Unreadable(error) => Self::Internal(error.to_string()),
+        }
     }
 }
 

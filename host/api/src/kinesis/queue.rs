@@ -1,6 +1,10 @@
 //! Queues: a stream delivered to workers, record by record, until each is acknowledged.
 
+mod description;
 mod fault;
+mod members;
+mod receive;
+mod settle;
 
 pub(super) mod acknowledge_dead_letter_queue_records;
 pub(super) mod acknowledge_queue_records;

@@ -56,10 +56,10 @@ pub struct Queue {
 pub struct Start {
     /// As it was asked for.
     pub at: StartingPosition,
-    /// What was asked for with AT_TIMESTAMP.
+    /// With AT_TIMESTAMP: no record is delivered that arrived before.
     pub asked: Option<Millis>,
-    /// No record is delivered that arrived before.
-    pub from: Millis,
+    /// When that was, as it is shown.
+    pub effective: Millis,
 }
 
 /// What of a queue can be changed.
@@ -111,7 +111,9 @@ impl Queue {
     /// Records that arrived before this are not delivered.
     #[must_use]
     pub fn horizon(&self, stream: &Stream, now: Millis) -> Millis {
-        stream.horizon(now).max(self.start.from)
+        stream
+            .horizon(now)
+            .max(self.start.asked.unwrap_or_default())
     }
 }
 

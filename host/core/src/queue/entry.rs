@@ -68,13 +68,6 @@ pub fn queue_of(queue: u64) -> Bytes {
     [QUEUES, &queue.to_be_bytes()].concat().into()
 }
 
-/// The queue that a key belongs to.
-#[must_use]
-pub fn owner(key: &[u8]) -> Option<u64> {
-    let id = key.strip_prefix(QUEUES)?.first_chunk::<8>()?;
-    Some(u64::from_be_bytes(*id))
-}
-
 /// Keeps a shard's cursor.
 #[must_use]
 pub fn put_cursor(queue: u64, shard: ShardNumber, next: Position) -> Put {
@@ -216,7 +209,6 @@ mod tests {
             };
             let stored = put(queue, place, &entry);
             prop_assert!(stored.key.starts_with(&queue_of(queue)));
-            prop_assert_eq!(owner(&stored.key), Some(queue));
             let read = parse(&stored.key, &stored.value.unwrap());
             prop_assert_eq!(read, Ok(Stored::Entry(place, entry)));
             let cursor = put_cursor(queue, place.shard, place.position);
@@ -235,11 +227,5 @@ mod tests {
                 prop_assert_eq!(value.len(), if cursor { 8 } else { ENTRY_BYTES });
             }
         }
-    }
-
-    #[test]
-    fn keys_of_others_have_no_queue() {
-        assert_eq!(owner(b"q/short"), None);
-        assert_eq!(owner(b"l/12345678"), None);
     }
 }

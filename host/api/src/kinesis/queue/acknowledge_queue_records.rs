@@ -1,8 +1,8 @@
-//! AcknowledgeQueueRecords.
+//! AcknowledgeQueueRecords: up to ten records are done.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use super::settle::{self, Verb};
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    settle::answer(call, Verb::Acknowledge { dead: false }).await
 }

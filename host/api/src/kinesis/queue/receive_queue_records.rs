@@ -1,8 +1,8 @@
-//! ReceiveQueueRecords.
+//! ReceiveQueueRecords: up to ten records, awaited for up to 20 seconds.
 
-use crate::kinesis::call::Call;
-use crate::{error::Fault, wire::answer::Answer};
+use super::receive;
+use crate::{error::Fault, kinesis::call::Call, wire::answer::Answer};
 
-pub(in crate::kinesis) async fn answer(_call: &Call<'_>) -> Result<Answer, Fault> {
-    Err(Fault::UnknownOperation)
+pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
+    receive::answer(call, false).await
 }

@@ -284,7 +284,7 @@ mod tests {
             start: Start {
                 at: StartingPosition::Latest,
                 asked: None,
-                from: Millis(now),
+                effective: Millis(now),
             },
             starts: BTreeMap::new(),
             attributes: Attributes::default(),

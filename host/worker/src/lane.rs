@@ -6,10 +6,10 @@
 mod call;
 mod wait;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use millstream_core::{
-    port::ReadLimits,
+    port::{CommitError, ReadLimits},
     position::ShardNumber,
     trigger::{Action, Effects, Event, Machine, effect::Unsettled},
 };
@@ -20,6 +20,11 @@ use crate::{
     tally::{Board, Fault},
     world::World,
 };
+
+/// How often effects are planned anew because a shard was closed under them.
+const PLANS: usize = 8;
+/// How long the news of a closed shard may take.
+const NEWS: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -51,6 +56,11 @@ impl Task {
 
     /// Runs batches until the orders change.
     async fn work(&mut self, spec: &Spec) {
+        tokio::select! {
+            biased;
+            _ = self.orders.changed() => return,
+            () = wait::parents(&self.world, spec) => self.board.begin(),
+        }
         let (mut machine, mut action) = Machine::new(spec.policy, spec.start);
         loop {
             self.board.show(&machine);
@@ -75,13 +85,9 @@ impl Task {
     }
 
     async fn commit(&self, spec: &Spec, effects: &Effects) -> Event {
-        let catalog = self.world.catalog.load_full();
-        let result = match effects.plan(&spec.lane, &catalog) {
-            Ok(commit) => self.world.log.commit(commit).await.map_err(Unsettled::from),
-            Err(error) => Err(error),
-        };
+        let result = self.settle(spec, effects).await;
         Event::Committed(match result {
-            Ok(_durable) => {
+            Ok(()) => {
                 let on_failure = &spec.lane.trigger.settings.on_failure_stream;
                 self.board.committed(effects, on_failure.is_some());
                 Ok(())
@@ -91,6 +97,26 @@ impl Task {
                 Err(error)
             }
         })
+    }
+
+    /// Makes effects durable. Where a shard was closed under them they are planned again, as soon as
+    /// what took its place is known.
+    async fn settle(&self, spec: &Spec, effects: &Effects) -> Result<(), Unsettled> {
+        let mut catalogs = self.world.catalog.subscribe();
+        let mut plans = 1;
+        loop {
+            let catalog = Arc::clone(&catalogs.borrow_and_update());
+            let commit = effects.plan(&spec.lane, &catalog)?;
+            match self.world.log.commit(commit).await {
+                Ok(_durable) => return Ok(()),
+                Err(CommitError::Closed(_)) if plans < PLANS => {
+                    plans += 1;
+                    // Where no news come in time, the machine tries again later.
+                    let _ = tokio::time::timeout(NEWS, catalogs.changed()).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Does nothing until the orders change, but shows where the lane stands.

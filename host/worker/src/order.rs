@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use millstream_core::{
     catalog::{Function, Shard, Trigger},
     port::Limits,
-    position::Position,
+    position::{Position, ShardNumber},
     trigger::{Lane, Policy},
 };
 use tokio::sync::watch;
+
+use crate::tally::Board;
 
 /// All that a lane needs to know of its trigger and its function. Fixed while a machine runs.
 #[derive(Debug)]
@@ -18,6 +20,21 @@ pub(crate) struct Spec {
     pub(crate) policy: Policy,
     pub(crate) start: Position,
     pub(crate) callee: Option<Callee>,
+    /// The lanes that must be done before this one begins.
+    pub(crate) parents: Vec<Parent>,
+}
+
+/// A lane on a shard that was split or merged, as the lanes on its children see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Parent {
+    pub(crate) shard: ShardNumber,
+    pub(crate) board: Arc<Board>,
+}
+
+impl PartialEq for Parent {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.board, &other.board)
+    }
 }
 
 /// The function's part of a call.
@@ -29,7 +46,12 @@ pub(crate) struct Callee {
 }
 
 impl Spec {
-    pub(crate) fn new(trigger: &Arc<Trigger>, function: Option<&Function>, shard: &Shard) -> Self {
+    pub(crate) fn new(
+        trigger: &Arc<Trigger>,
+        function: Option<&Function>,
+        shard: &Shard,
+        parents: Vec<Parent>,
+    ) -> Self {
         Self {
             lane: Lane {
                 trigger: Arc::clone(trigger),
@@ -49,6 +71,7 @@ impl Spec {
                 limits: function.limits,
                 config: Arc::new(function.config.clone()),
             }),
+            parents,
         }
     }
 }

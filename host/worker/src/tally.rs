@@ -8,6 +8,7 @@ use millstream_core::{
     time::Millis,
     trigger::{Checkpoint, Effects, Machine},
 };
+use tokio::sync::watch;
 
 /// Upper bounds of the latency histogram's buckets, in milliseconds.
 pub(crate) const LATENCY_BOUNDS_MS: [u64; 12] =
@@ -63,7 +64,19 @@ impl Fault {
 
 /// A lane's tally, shared with those who ask. The lane alone writes it, a few times a batch.
 #[derive(Debug)]
-pub(crate) struct Board(Mutex<Tally>);
+pub(crate) struct Board {
+    tally: Mutex<Tally>,
+    /// How far the lane is, for those that wait for its end.
+    progress: watch::Sender<Progress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    /// Whether the lane has begun: all that came before its shard is done.
+    begun: bool,
+    /// The next record to process.
+    next: Position,
+}
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
@@ -98,17 +111,38 @@ impl Board {
     /// For a lane that goes on from `checkpoint`.
     pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
         let pending = checkpoint.pending.as_ref();
-        Self(Mutex::new(Tally {
-            state: "waiting",
-            position: checkpoint.next,
-            attempts: checkpoint.attempts(),
-            last_error: pending.and_then(|pending| pending.error.clone()),
-            ..Tally::default()
-        }))
+        let next = checkpoint.next;
+        Self {
+            tally: Mutex::new(Tally {
+                state: "waiting",
+                position: next,
+                attempts: checkpoint.attempts(),
+                last_error: pending.and_then(|pending| pending.error.clone()),
+                ..Tally::default()
+            }),
+            progress: watch::Sender::new(Progress { begun: false, next }),
+        }
     }
 
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells that all that came before the lane's shard is done.
+    pub(crate) fn begin(&self) {
+        self.progress
+            .send_if_modified(|progress| !std::mem::replace(&mut progress.begun, true));
+    }
+
+    /// Waits until the lane has done all of its shard, which is closed: what `span` gives is its end.
+    pub(crate) async fn done(&self, span: impl Fn() -> Span) {
+        let is_done = |progress: &Progress| {
+            let Span { first, next, .. } = span();
+            // Records that were trimmed are nobody's business any more.
+            progress.begun && progress.next.max(first).until(next) == 0
+        };
+        // An error cannot be: the sender lives as long as this.
+        let _ = self.progress.subscribe().wait_for(is_done).await;
     }
 
     pub(crate) fn show(&self, machine: &Machine) {
@@ -121,6 +155,10 @@ impl Board {
             tally.attempts = machine.checkpoint().attempts();
             tally.oldest = machine.oldest();
             tally.last_error = error;
+            let next = tally.position;
+            drop(tally);
+            self.progress
+                .send_if_modified(|progress| std::mem::replace(&mut progress.next, next) != next);
         } else if error.is_some() {
             tally.last_error = error;
         }

@@ -5,10 +5,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use millstream_core::{
-    catalog::{Catalog, Function, Shard, Trigger, key},
+    catalog::{Catalog, Function, Shard, Stream, Trigger, key},
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
     position::ShardNumber,
@@ -19,7 +18,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     lane::Task,
-    order::{Numbered, Order, Settling, Spec},
+    order::{Numbered, Order, Parent, Settling, Spec},
     samples,
     tally::Board,
     world::{Options, World},
@@ -50,6 +49,7 @@ pub(crate) struct Handle {
     pub(crate) trigger: Arc<Trigger>,
     function: Option<Arc<Function>>,
     pub(crate) shard: Shard,
+    parents: Vec<Parent>,
     pub(crate) board: Arc<Board>,
     orders: watch::Sender<Numbered>,
     follows: watch::Receiver<u64>,
@@ -77,7 +77,7 @@ impl Workers {
                 invoke,
                 clock,
                 options,
-                catalog: ArcSwap::default(),
+                catalog: watch::Sender::default(),
             }),
             lanes: Mutex::default(),
         })
@@ -152,26 +152,28 @@ impl Workers {
         if lanes.drained {
             return Vec::new();
         }
-        self.world.catalog.store(Arc::clone(catalog));
+        self.world.catalog.send_replace(Arc::clone(catalog));
         let mut settling = Vec::new();
         let mut before = std::mem::take(&mut lanes.running);
         for trigger in catalog.triggers() {
             let stream = catalog.stream(trigger.settings.stream.as_str());
             let function = catalog.function(trigger.settings.function.as_str());
-            for shard in stream.into_iter().flat_map(|stream| &stream.shards) {
+            let Some(stream) = stream else { continue };
+            for shard in &stream.shards {
                 let key = (trigger.id, shard.number);
+                let parents = lanes.parents(trigger, stream, shard);
                 let alive = before
                     .remove(&key)
                     .filter(|handle| !handle.task.is_finished());
                 let mut handle = match alive {
-                    Some(handle) if handle.follows(trigger, function) => {
+                    Some(handle) if handle.follows(trigger, function, &parents) => {
                         lanes.running.insert(key, handle);
                         continue;
                     }
                     Some(handle) => handle,
                     None => self.spawn(trigger, shard, checkpoints.get(&key)),
                 };
-                let order = handle.order_for(trigger, function);
+                let order = handle.order_for(trigger, function, parents);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
                 if pauses {
@@ -194,7 +196,7 @@ impl Workers {
         shard: &Shard,
         checkpoint: Option<&Checkpoint>,
     ) -> Handle {
-        let spec = Arc::new(Spec::new(trigger, None, shard));
+        let spec = Arc::new(Spec::new(trigger, None, shard, Vec::new()));
         let first = Numbered {
             number: 0,
             order: Order::Pause(Arc::clone(&spec)),
@@ -214,6 +216,7 @@ impl Workers {
             trigger: Arc::clone(trigger),
             function: None,
             shard: shard.clone(),
+            parents: Vec::new(),
             board,
             orders,
             follows,
@@ -226,19 +229,50 @@ impl Workers {
     }
 }
 
+impl Lanes {
+    /// The lanes that a lane on `shard` goes on from. They run already: parents have lower indexes. One
+    /// that is gone from the stream has nothing left to do.
+    fn parents(&self, trigger: &Trigger, stream: &Stream, shard: &Shard) -> Vec<Parent> {
+        let left = stream
+            .shards
+            .iter()
+            .filter(|other| shard.parents.contains(&other.index));
+        let parent = |parent: &Shard| {
+            let handle = self.running.get(&(trigger.id, parent.number))?;
+            Some(Parent {
+                shard: parent.number,
+                board: Arc::clone(&handle.board),
+            })
+        };
+        left.filter_map(parent).collect()
+    }
+}
+
 impl Handle {
     /// Whether the lane's orders are already those for this trigger and function. A lane that waits
     /// for its function is told again: the function may be ready now.
-    fn follows(&self, trigger: &Arc<Trigger>, function: Option<&Arc<Function>>) -> bool {
+    fn follows(
+        &self,
+        trigger: &Arc<Trigger>,
+        function: Option<&Arc<Function>>,
+        parents: &[Parent],
+    ) -> bool {
         self.trigger == *trigger
             && self.function.as_ref() == function
+            && self.parents == parents
             && !self.board.tally().awaits_function
     }
 
-    fn order_for(&mut self, trigger: &Arc<Trigger>, function: Option<&Arc<Function>>) -> Order {
+    fn order_for(
+        &mut self,
+        trigger: &Arc<Trigger>,
+        function: Option<&Arc<Function>>,
+        parents: Vec<Parent>,
+    ) -> Order {
         self.trigger = Arc::clone(trigger);
         self.function = function.cloned();
-        let spec = Spec::new(trigger, function.map(Arc::as_ref), &self.shard);
+        self.parents.clone_from(&parents);
+        let spec = Spec::new(trigger, function.map(Arc::as_ref), &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {

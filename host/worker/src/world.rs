@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use millstream_core::{
     catalog::Catalog,
     port::{Invoke, Log},
     time::Millis,
 };
+use tokio::sync::watch;
 
 /// How workers behave.
 #[derive(Debug, Clone, Copy)]
@@ -32,5 +32,5 @@ pub(crate) struct World {
     pub(crate) clock: fn() -> Millis,
     pub(crate) options: Options,
     /// Where outputs find their streams. A lane's own trigger comes with its orders.
-    pub(crate) catalog: ArcSwap<Catalog>,
+    pub(crate) catalog: watch::Sender<Arc<Catalog>>,
 }

@@ -31,6 +31,15 @@ pub(super) async fn event(world: &World, spec: &Spec, action: Action) -> Event {
     }
 }
 
+/// Waits until the lanes on the shards that this one took over from have done all of theirs, so that the
+/// records of a key are processed in their order.
+pub(super) async fn parents(world: &World, spec: &Spec) {
+    for parent in &spec.parents {
+        let end = || world.log.span(parent.shard);
+        parent.board.done(end).await;
+    }
+}
+
 async fn load(world: &World, spec: &Spec) -> Result<Option<Checkpoint>, LoadError> {
     let key = key::lane(spec.lane.trigger.id, spec.lane.shard.number);
     let stored = world.log.get_many(vec![key]).await?;

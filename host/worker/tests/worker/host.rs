@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use millstream_core::{
     block::BlockBuilder,
-    catalog::{Catalog, NewStream, Request, Rules},
+    catalog::{Catalog, NewStream, Request, Rules, StreamChange, stream::reshard::Reshard},
     hash_key::HashKey,
     port::{LaneStatus, ModuleInfo, Triggers},
     position::ShardNumber,
@@ -111,12 +111,26 @@ impl Host {
     }
 
     pub(crate) async fn apply(&mut self, request: Request) {
-        self.catalog = self
-            .catalog
-            .decide(request, clock(), &Rules::default())
-            .unwrap()
-            .catalog;
+        self.decide(request);
         self.reconcile().await;
+    }
+
+    /// Changes what there is, without the workers' knowing it.
+    pub(crate) fn decide(&mut self, request: Request) {
+        let change = self.catalog.decide(request, clock(), &Rules::default());
+        let change = change.unwrap();
+        for shard in change.commit.closes {
+            self.log.close(shard);
+        }
+        self.catalog = change.catalog;
+    }
+
+    /// A request to change the shards of a stream.
+    pub(crate) fn reshard(stream: &str, reshard: Reshard) -> Request {
+        Request::ChangeStream {
+            name: stream.try_into().unwrap(),
+            change: StreamChange::Reshard(reshard),
+        }
     }
 
     pub(crate) async fn reconcile(&self) {

@@ -40,6 +40,7 @@ struct Inner {
 struct Shard {
     slices: Vec<Slice>,
     next: watch::Sender<Position>,
+    closed: bool,
 }
 
 impl fmt::Debug for ModelLog {
@@ -66,6 +67,12 @@ impl ModelLog {
         slices
             .flat_map(|slice| (0..slice.block.len()).map(|i| text(slice.block.datum(i))))
             .collect()
+    }
+
+    /// Closes a shard, as resharding does.
+    pub(crate) fn close(&self, shard: ShardNumber) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.shards.entry(shard).or_default().closed = true;
     }
 
     /// How the next commits fail.
@@ -97,6 +104,15 @@ impl Inner {
     fn apply(&mut self, commit: Commit) -> Result<Vec<Appended>, CommitError> {
         if let Some(error) = self.fates.pop_front() {
             return Err(error);
+        }
+        let closed = |shard| {
+            self.shards
+                .get(shard)
+                .is_some_and(|shard: &Shard| shard.closed)
+        };
+        let mut targets = commit.appends.iter().map(|append| &append.shard);
+        if let Some(closed) = targets.find(|shard| closed(shard)) {
+            return Err(CommitError::Closed(*closed));
         }
         for put in commit.puts {
             match put.value {

@@ -8,4 +8,5 @@ mod host;
 mod lanes;
 mod log;
 mod orders;
+mod reshard;
 mod shown;

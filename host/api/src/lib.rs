@@ -10,6 +10,8 @@ pub mod server;
 mod admit;
 
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod kinesis;
 mod wire;
 

@@ -11,6 +11,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("millstream-core", &[]),
     ("millstream-log", &["millstream-core"]),
     ("millstream-worker", &["millstream-core"]),
+    ("millstream-queue", &["millstream-core"]),
     ("millstream-channel", &["millstream-core"]),
     ("millstream-api", &["millstream-core"]),
     (

@@ -7,11 +7,9 @@ use axum::{
 
 use bytes::Bytes;
 
-use super::form::Form;
+use super::{eventstream, form::Form};
 use crate::{admit::Share, error::Fault};
 
-/// The content type of events.
-const EVENTS: &str = "application/vnd.amazon.eventstream";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -63,7 +61,7 @@ pub(crate) fn success(form: Form, answer: Answer) -> Response<Body> {
         // The connection holds the bytes until the last of them is written, and with them the share.
         Answer::Shared(shared) => Bytes::from_owner(shared).into(),
         Answer::Events(body) => {
-            content = EVENTS;
+            content = eventstream::CONTENT_TYPE;
             body
         }
     };

@@ -29,12 +29,7 @@ impl Call<'_> {
         let (catalog, now) = (self.catalog(), self.now());
         let over = |transition| Transition::is_over(transition, now);
         if arn.contains(":queue/") {
-            let name = QueueName::within(self.region(), self.resource(arn, ":queue/")?).ok();
-            let found = name.filter(|name| {
-                let queue = catalog.queue(name.as_str());
-                queue.is_some_and(|queue| !over(queue.transition))
-            });
-            return found.map(Resource::Queue).ok_or_else(missing);
+            return Ok(Resource::Queue(self.queue(arn)?.name.clone()));
         }
         if arn.contains(":channel/") {
             let name = ChannelName::within(self.region(), self.resource(arn, ":channel/")?).ok();

@@ -177,6 +177,20 @@ async fn a_queue_is_described_listed_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_queue_has_tags_and_a_policy() {
+    let (model, queue) = filled(&[], json!({})).await;
+    let body = json!({"ResourceARN": queue, "Tags": {"team": "red"}});
+    call(&model, "TagResource", body).await.ok();
+    let resource = json!({"ResourceARN": queue});
+    let tags = call(&model, "ListTagsForResource", resource.clone())
+        .await
+        .ok();
+    assert_eq!(tags["Tags"], json!([{"Key": "team", "Value": "red"}]));
+    let none = call(&model, "GetResourcePolicy", resource).await.ok();
+    assert_eq!(none, json!({"Policy": "{}"}));
+}
+
+#[tokio::test]
 async fn what_kinesis_refuses_is_refused() {
     let model = Model::with_stream("provisioned", 1).await;
     let stream = stream(&model, "s").await;

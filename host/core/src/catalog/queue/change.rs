@@ -183,7 +183,10 @@ impl Catalog {
         if stream.mode != StreamMode::OnDemand {
             return Err(QueueRefused::Provisioned(queue.stream).into());
         }
-        let allowed = limit::CONSUMERS;
+        let allowed = match self.account.committed_since {
+            Some(_) => limit::CONSUMERS_COMMITTED,
+            None => limit::CONSUMERS,
+        };
         if self.readers(stream, now) >= allowed {
             let stream = queue.stream;
             return Err(QueueRefused::TooMany { stream, allowed }.into());

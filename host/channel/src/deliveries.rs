@@ -124,7 +124,9 @@ impl Deliveries {
                 channel: Arc::clone(channel),
                 stream: Arc::clone(stream),
             };
-            let handle = match before.remove(&channel.id) {
+            let before = before.remove(&channel.id);
+            let alive = before.filter(|handle| !handle.task.is_finished());
+            let handle = match alive {
                 Some(handle) => handle.told(order),
                 None => self.start(order),
             };

@@ -1,0 +1,4 @@
+//! Channels over a real log and a directory: what comes out is what was put in.
+
+mod deliver;
+mod world;

@@ -62,6 +62,7 @@ pub(crate) struct Kinesis {
     app: App,
     admission: Arc<Admission>,
     token_key: OnceCell<tokens::Kept>,
+    subscriptions: subscribe_to_shard::Subscriptions,
     counters: Vec<Arc<Route>>,
     unknown: Arc<Route>,
 }
@@ -73,6 +74,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
     let kinesis = Kinesis {
         admission,
         token_key: OnceCell::new(),
+        subscriptions: subscribe_to_shard::Subscriptions::default(),
         counters: counters.collect(),
         unknown: app.metrics.route("Unknown"),
         app,

@@ -16,3 +16,4 @@ mod reshard;
 mod settings;
 mod shards;
 mod streams;
+mod subscribe;

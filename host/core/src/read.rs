@@ -2,4 +2,5 @@
 
 pub mod iterator;
 pub mod page;
+pub mod subscription;
 pub mod token;

@@ -50,14 +50,24 @@ struct Input {
     dry_run: Option<bool>,
 }
 
+/// How a place is named.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum IteratorType {
+pub(super) enum IteratorType {
     AtSequenceNumber,
     AfterSequenceNumber,
     AtTimestamp,
     TrimHorizon,
     Latest,
+}
+
+/// A place as it is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub(super) kind: IteratorType,
+    pub(super) number: Option<&'a str>,
+    /// In seconds.
+    pub(super) timestamp: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -70,7 +80,12 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let input: Input = call.input(INPUT)?;
     let stream = call.stream(&input.which)?;
     let shard = call.shard(&stream, &input.shard_id)?;
-    let position = call.start(&stream, shard, &input).await?;
+    let start = Start {
+        kind: input.shard_iterator_type,
+        number: input.starting_sequence_number.as_deref(),
+        timestamp: input.timestamp,
+    };
+    let position = call.start(&stream, shard, start).await?;
     if input.dry_run == Some(true) {
         return Err(Fault::DryRun);
     }
@@ -87,20 +102,19 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
 
 impl Call<'_> {
     /// Where reading begins.
-    async fn start(
+    pub(super) async fn start(
         &self,
         stream: &Stream,
         shard: &Shard,
-        input: &Input,
+        start: Start<'_>,
     ) -> Result<Position, Fault> {
         let mismatch = |kind, given| Fault::StartMismatch { kind, given };
-        let number = input.starting_sequence_number.as_deref();
-        match (input.shard_iterator_type, number) {
+        match (start.kind, start.number) {
             (IteratorType::TrimHorizon, None) => Ok(Position::START),
             (IteratorType::TrimHorizon, Some(_)) => Err(mismatch("TRIM_HORIZON", true)),
             (IteratorType::Latest, None) => Ok(self.kinesis.app.log.span(shard.number).next),
             (IteratorType::Latest, Some(_)) => Err(mismatch("LATEST", true)),
-            (IteratorType::AtTimestamp, None) => self.start_at(shard, input.timestamp).await,
+            (IteratorType::AtTimestamp, None) => self.start_at(shard, start.timestamp).await,
             (IteratorType::AtTimestamp, Some(_)) => Err(mismatch("AT_TIMESTAMP", true)),
             (IteratorType::AtSequenceNumber, Some(number)) => self.numbered(stream, shard, number),
             (IteratorType::AtSequenceNumber, None) => Err(mismatch("AT_SEQUENCE_NUMBER", false)),

@@ -45,7 +45,7 @@ fn encode(out: &mut Encoder<Vec<u8>>, name: &str, value: &Value) {
 }
 
 /// As JSON has it: data in base64, moments in seconds.
-fn decode(left: &mut Decoder<'_>) -> Value {
+pub(super) fn decode(left: &mut Decoder<'_>) -> Value {
     match left.datatype().unwrap() {
         Type::Bool => left.bool().unwrap().into(),
         Type::String => left.str().unwrap().into(),

@@ -29,8 +29,9 @@ use tokio::{sync::watch, task::JoinHandle};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn now() -> Millis {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    Millis(u64::try_from(since.as_millis()).unwrap())
+    let since = SystemTime::UNIX_EPOCH.elapsed();
+    let since = since.expect("the clock stands after 1970");
+    Millis(since.as_millis() as u64)
 }
 
 /// A control plane that keeps nothing.

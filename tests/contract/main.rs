@@ -4,13 +4,17 @@
 
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use support::{Host, build};
 
 #[test]
 fn amazons_clients_find_what_they_expect() -> Result<()> {
-    let mut host = Host::start()?;
     let home = support::host::folder()?;
+    // Channels need somewhere to deliver to, or they show as failed.
+    let buckets = home.path().join("buckets");
+    let buckets = buckets.to_str().context("a path that is not text")?;
+    let arguments = ["--channel-directory", buckets];
+    let mut host = Host::start_on(&home.path().join("data"), &arguments)?;
     let status = Command::new(build::python()?)
         .args([
             "-m",
@@ -23,6 +27,7 @@ fn amazons_clients_find_what_they_expect() -> Result<()> {
         .arg(build::root().join("tests/contract"))
         .current_dir(home.path())
         .env("MILLSTREAM_URL", &host.api.url)
+        .env("MILLSTREAM_BINARY", build::binary()?)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // Nothing of the person who runs the tests: no profile, no key, no region.
         .env("HOME", home.path())

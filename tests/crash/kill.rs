@@ -63,7 +63,7 @@ fn wire(host: &Host) -> Result<()> {
 }
 
 /// Producers run until the host is killed under them, at a random moment.
-fn round_of_load(host: Host, next: &AtomicU64, random: &mut Random) -> Result<Ledger> {
+pub(crate) fn round_of_load(host: Host, next: &AtomicU64, random: &mut Random) -> Result<Ledger> {
     let api = host.api.clone();
     let life = Duration::from_millis(random.below(400));
     let seeds: Vec<u64> = (0..PRODUCERS).map(|_| random.draw()).collect();

@@ -1,5 +1,6 @@
 //! What is durable stays: through kill -9, SIGTERM, a full disk, and directories that are not as left.
 
+mod channels;
 mod directory;
 mod disk;
 mod kill;

@@ -142,81 +142,91 @@ async fn a_channel_begins_after_what_was_put_before() {
     }
 }
 
-#[tokio::test]
-async fn what_cannot_be_is_refused() {
-    let model = model().await;
-    create(&model, "archive").await;
-    let argument = "InvalidArgumentException";
-    let cases: [(&str, Value, &str, &str); 9] = [
-        (
-            "/StreamConfigurationList/0/RecordConfiguration/RecordFormatType",
-            json!("GSR_JSON"),
-            argument,
-            "RecordFormatType GSR_JSON is supported for streaming table destinations only.",
-        ),
-        (
-            "/StreamConfigurationList/0/StreamARN",
-            json!("arn:aws:kinesis:us-east-1:123456789012:stream/none"),
-            "ResourceNotFoundException",
-            "Stream none under account 123456789012 not found.",
-        ),
-        (
-            "/StreamConfigurationList",
-            json!([
-                wanted("a")["StreamConfigurationList"][0],
-                wanted("a")["StreamConfigurationList"][0]
-            ]),
-            argument,
-            "StreamConfigurationList must contain exactly one stream.",
-        ),
-        (
-            "/S3DestinationConfiguration/DataFreshnessInSeconds",
-            json!(60),
-            argument,
-            "DataFreshnessInSeconds is 60; allowed are 300 to 900.",
-        ),
-        (
-            "/S3DestinationConfiguration/StorageConfiguration/OutputKeyTemplate",
-            json!("records/all"),
-            argument,
-            "OutputKeyTemplate is not valid: it must contain at least one variable.",
-        ),
-        (
-            "/S3TablesDestinationConfiguration",
-            tables(),
-            argument,
-            "Exactly one of S3DestinationConfiguration and S3TablesDestinationConfiguration \
-             must be specified.",
-        ),
-        (
-            "/S3DestinationConfiguration",
-            Value::Null,
-            argument,
-            "Exactly one of S3DestinationConfiguration and S3TablesDestinationConfiguration \
-             must be specified.",
-        ),
-        (
-            "/ChannelName",
-            json!("archive"),
-            "ResourceInUseException",
-            "Channel archive under account 123456789012 already exists.",
-        ),
-        (
-            "/S3DestinationConfiguration/StorageConfiguration/BucketARN",
-            json!("records"),
-            "ValidationException",
-            "1 validation error detected: Value 'records' at \
-             's3DestinationConfiguration.storageConfiguration.bucketARN' failed to satisfy \
-             constraint: Member must satisfy regular expression pattern: \
-             arn:aws[-a-z0-9]*:s3:::[a-z0-9._-]{3,63}",
-        ),
-    ];
+/// A member of a wish, another value for it, and the refusal that follows.
+type Case = (&'static str, Value, &'static str, &'static str);
+
+async fn refuse(model: &Model, cases: impl IntoIterator<Item = Case>) {
     for (path, value, name, message) in cases {
         let mut body = wanted("other");
         let (parent, member) = path.rsplit_once('/').unwrap();
         body.pointer_mut(parent).unwrap()[member] = value;
-        call(&model, "CreateChannel", body).await.is(name, message);
+        call(model, "CreateChannel", body).await.is(name, message);
     }
+}
+
+const ARGUMENT: &str = "InvalidArgumentException";
+
+#[tokio::test]
+async fn a_source_that_cannot_be_is_refused() {
+    let model = model().await;
+    create(&model, "archive").await;
+    let source = wanted("other")["StreamConfigurationList"][0].clone();
+    refuse(
+        &model,
+        [
+            (
+                "/StreamConfigurationList/0/RecordConfiguration/RecordFormatType",
+                json!("GSR_JSON"),
+                ARGUMENT,
+                "RecordFormatType GSR_JSON is supported for streaming table destinations only.",
+            ),
+            (
+                "/StreamConfigurationList/0/StreamARN",
+                json!("arn:aws:kinesis:us-east-1:123456789012:stream/none"),
+                "ResourceNotFoundException",
+                "Stream none under account 123456789012 not found.",
+            ),
+            (
+                "/StreamConfigurationList",
+                json!([source, source]),
+                ARGUMENT,
+                "StreamConfigurationList must contain exactly one stream.",
+            ),
+            (
+                "/ChannelName",
+                json!("archive"),
+                "ResourceInUseException",
+                "Channel archive under account 123456789012 already exists.",
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_destination_that_cannot_be_is_refused() {
+    const ONE: &str = "Exactly one of S3DestinationConfiguration and \
+         S3TablesDestinationConfiguration must be specified.";
+    let model = model().await;
+    refuse(
+        &model,
+        [
+            (
+                "/S3DestinationConfiguration/DataFreshnessInSeconds",
+                json!(60),
+                ARGUMENT,
+                "DataFreshnessInSeconds is 60; allowed are 300 to 900.",
+            ),
+            (
+                "/S3DestinationConfiguration/StorageConfiguration/OutputKeyTemplate",
+                json!("records/all"),
+                ARGUMENT,
+                "OutputKeyTemplate is not valid: it must contain at least one variable.",
+            ),
+            ("/S3TablesDestinationConfiguration", tables(), ARGUMENT, ONE),
+            ("/S3DestinationConfiguration", Value::Null, ARGUMENT, ONE),
+            (
+                "/S3DestinationConfiguration/StorageConfiguration/BucketARN",
+                json!("records"),
+                "ValidationException",
+                "1 validation error detected: Value 'records' at \
+             's3DestinationConfiguration.storageConfiguration.bucketARN' failed to satisfy \
+             constraint: Member must satisfy regular expression pattern: \
+             arn:aws[-a-z0-9]*:s3:::[a-z0-9._-]{3,63}",
+            ),
+        ],
+    )
+    .await;
 }
 
 fn tables() -> Value {

@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
     pub(crate) region: String,
     /// The account in ARNs: twelve digits.
-    #[arg(long, value_name = "DIGITS", default_value = "000000000000", value_parser = account)]
+    #[arg(long = "account-id", value_name = "DIGITS", default_value = "123456789012", value_parser = account, alias = "account")]
     pub(crate) account: String,
 }
 
@@ -136,7 +136,7 @@ impl Settings {
             shard_limit: limit::SHARD_LIMIT_DEFAULT,
             state_change_delay: Delay(0),
             region: "us-east-1".to_owned(),
-            account: "000000000000".to_owned(),
+            account: "123456789012".to_owned(),
         }
     }
 }

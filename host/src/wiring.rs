@@ -74,6 +74,10 @@ pub(crate) struct Host {
 }
 
 /// Starts a host. It is ready when this returns.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one part after another, in the order of the data"
+)]
 pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     // First, so that a taken address is told before a log is recovered.
     let listener = listen(&settings.listen).await?;

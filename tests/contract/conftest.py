@@ -48,6 +48,8 @@ def make_stream(kinesis):
         name = f"contract-{next(NAMES)}"
         kinesis.create_stream(StreamName=name, ShardCount=shards)
         made.append(name)
+        active = kinesis.get_waiter("stream_exists")
+        active.wait(StreamName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
         return name
 
     yield make

@@ -189,13 +189,6 @@ def test_a_token_and_a_name_do_not_go_together(unchecked, make_stream):
     assert message == "NextToken and StreamName cannot be provided together."
 
 
-def test_actions_to_come_are_unknown_and_not_retried(unchecked, stream):
-    code, _ = refusal(unchecked.split_shard, StreamName=stream, ShardToSplit=SHARD, NewStartingHashKey="1")
-    assert code == "UnknownOperationException"
-    code, _ = refusal(unchecked.describe_limits)
-    assert code == "UnknownOperationException"
-
-
 @pytest.mark.parametrize(
     "body",
     [

@@ -91,10 +91,6 @@ pub(crate) enum Fault {
     NotFound(String),
     #[error("{0}")]
     Limit(String),
-    #[error("{0}")]
-    Denied(String),
-    #[error("{0}")]
-    Throughput(String),
 
     #[error("Shard {shard} in stream {stream} does not exist")]
     NoShard { shard: String, stream: Named },
@@ -213,8 +209,6 @@ impl Fault {
             Self::ExpiredToken => "ExpiredNextTokenException",
             Self::ExpiredIterator { .. } => "ExpiredIteratorException",
             Self::DryRun => "DryRunOperationException",
-            Self::Denied(_) => "AccessDeniedException",
-            Self::Throughput(_) => "ProvisionedThroughputExceededException",
             Self::NoName
             | Self::TwoNames { .. }
             | Self::Argument(_)

@@ -150,6 +150,7 @@ impl Kinesis {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table: one line an action")]
 async fn act(action: Action, call: &Call<'_>) -> Result<Answer, Fault> {
     match action {
         Action::AcknowledgeDeadLetterQueueRecords => {

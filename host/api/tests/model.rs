@@ -24,9 +24,9 @@ use millstream_core::{
     catalog::{Catalog, Change, NewStream, Request, Rules, Stream, Trigger, TriggerSettings},
     name::{FunctionName, TriggerName},
     port::{
-        Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke, InvokeError,
-        Invoked, LaneStatus, Later, Log, ModuleError, ModuleInfo, Modules, Page, ReadError,
-        ReadLimits, Span, Triggers,
+        Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke,
+        InvokeError, Invoked, LaneStatus, Later, Log, ModuleError, ModuleInfo, Modules, Page,
+        ReadError, ReadLimits, Span, Triggers,
     },
     position::{Position, ShardNumber},
     time::Millis,

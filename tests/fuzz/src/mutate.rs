@@ -80,7 +80,8 @@ fn change(random: &mut Random, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {
         }
         5 => {
             // Something said twice, or very often.
-            let times = 1 + index(random, if random.below(50) == 0 { 500 } else { 3 });
+            let often = if random.below(50) == 0 { 500 } else { 3 };
+            let times = 1 + index(random, often);
             let piece = input[at..end].repeat(times);
             input.splice(at..at, piece);
         }

@@ -18,11 +18,11 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        let sealed = |n: u64| {
+        let sealed = |n: u32| {
             let iterator = ShardIterator {
                 stream: StreamName::try_from("orders").expect("a name"),
                 shard: ShardNumber(n),
-                position: Position(n << 20),
+                position: Position(u64::from(n) << 20),
                 created: NOW,
             };
             iterator.seal(&KEY).into_bytes()

@@ -100,6 +100,7 @@ const INVALID: Option<&str> = Some("InvalidArgumentException");
 const GONE: Option<&str> = Some("ResourceNotFoundException");
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life of one queue")]
 async fn a_queue_is_described_listed_changed_and_deleted() {
     let model = Model::new();
     let stream = stream(&model, "s").await;

@@ -302,12 +302,8 @@ async fn consumers_are_registered_and_found_by_name_and_by_arn() {
         "consumers",
     )
     .await;
-    done(
-        &model,
-        "DeregisterStreamConsumer",
-        json!({"ConsumerARN": arn}),
-    )
-    .await;
+    let which = json!({"ConsumerARN": arn});
+    done(&model, "DeregisterStreamConsumer", which).await;
     assert_eq!(summary(&model).await["ConsumerCount"], 1);
     let all = json!({"StreamName": "s", "EnforceConsumerDeletion": true});
     done(&model, "DeleteStream", all).await;

@@ -62,7 +62,7 @@ impl World {
         Events::of(self.ask(&self.wish(position)).await).await
     }
 
-    async fn from_start(&self) -> Events {
+    async fn at_start(&self) -> Events {
         self.subscribe(json!({"Type": "TRIM_HORIZON"})).await
     }
 
@@ -180,7 +180,7 @@ fn data(event: &Value) -> Vec<String> {
 async fn records_come_at_once_with_a_number_to_go_on_from() {
     let world = World::new().await;
     let before = put(&world.model, "s", "k", "before").await;
-    let mut events = world.from_start().await;
+    let mut events = world.at_start().await;
     let event = events.event().await;
     assert_eq!(
         event,
@@ -274,7 +274,7 @@ async fn any_number_that_was_given_is_a_place_to_go_on_from() {
 #[tokio::test(start_paused = true)]
 async fn a_newer_subscription_takes_over_after_five_seconds() {
     let world = World::new().await;
-    let mut old = world.from_start().await;
+    let mut old = world.at_start().await;
     old.event().await;
     let wish = world.wish(json!({"Type": "LATEST"}));
     advance(Duration::from_millis(4_999)).await;
@@ -308,7 +308,7 @@ async fn a_newer_subscription_takes_over_after_five_seconds() {
 async fn a_closed_shard_ends_with_its_children() {
     let world = World::new().await;
     put(&world.model, "s", "k", "last").await;
-    let mut following = world.from_start().await;
+    let mut following = world.at_start().await;
     assert_eq!(following.data().await, ["last"]);
     let middle = (1u128 << 127).to_string();
     let body = json!({"StreamName": "s", "ShardToSplit": SHARD, "NewStartingHashKey": middle});
@@ -344,7 +344,7 @@ async fn a_consumer_or_a_stream_that_goes_takes_the_subscription_along() {
         (&delete, "Stream s under account 123456789012 not found."),
     ] {
         let world = World::new().await;
-        let mut events = world.from_start().await;
+        let mut events = world.at_start().await;
         events.event().await;
         let (action, body) = change(&world.consumer);
         call(&world.model, action, body).await.ok();
@@ -357,7 +357,7 @@ async fn a_consumer_or_a_stream_that_goes_takes_the_subscription_along() {
 #[tokio::test]
 async fn what_cannot_be_read_ends_it_with_an_exception() {
     let world = World::new().await;
-    let mut events = world.from_start().await;
+    let mut events = world.at_start().await;
     events.event().await;
     world
         .model
@@ -373,7 +373,7 @@ async fn a_host_that_shuts_down_ends_it() {
     let mut world = World::new().await;
     let app = world.model.app();
     world.router = millstream_api::server::router(app.clone());
-    let mut events = world.from_start().await;
+    let mut events = world.at_start().await;
     events.event().await;
     app.life.enter(Stage::Draining);
     assert!(events.message().await.is_none());
@@ -472,7 +472,7 @@ async fn what_is_refused_is_refused_before_anything_is_sent() {
         assert!(text.contains(part), "{wish}: {text}");
     }
     // None of them took the place.
-    world.from_start().await;
+    world.at_start().await;
 }
 
 #[tokio::test]
@@ -501,7 +501,7 @@ async fn expired_records_are_not_shown() {
     set_clock(HOUR);
     put(&world.model, "s", "k", "young").await;
     set_clock(24 * HOUR + 1);
-    let mut events = world.from_start().await;
+    let mut events = world.at_start().await;
     assert_eq!(events.data().await, ["young"]);
 }
 
@@ -513,7 +513,7 @@ async fn a_backlog_comes_in_events_of_a_megabyte_as_the_client_reads() {
         set_clock(1000 * ms);
         put(&world.model, "s", "k", &text).await;
     }
-    let mut events = world.from_start().await;
+    let mut events = world.at_start().await;
     for behind in [3000, 2000, 1000, 0] {
         let event = events.event().await;
         assert_eq!(event["Records"].as_array().unwrap().len(), 1);

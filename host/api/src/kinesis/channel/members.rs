@@ -260,7 +260,8 @@ mod tests {
 
     #[test]
     fn arns_are_told_from_what_is_none() {
-        let cases: [(fn(&str) -> bool, &str, &[&str]); 4] = [
+        type Case = (fn(&str) -> bool, &'static str, &'static [&'static str]);
+        let cases: [Case; 4] = [
             (
                 is_role,
                 "arn:aws-cn:iam::123456789012:role/service/a+b",

@@ -112,7 +112,7 @@ mod tests {
             assert_eq!(Change::Add(bad).apply(&mut held), Err(why));
             assert_eq!(held, full);
         }
-        let mut held = full.clone();
+        let mut held = full;
         assert_eq!(Change::Add(tags(&[("1", "new")])).apply(&mut held), Ok(()));
     }
 }

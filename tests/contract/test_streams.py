@@ -76,14 +76,20 @@ def test_the_waiters_see_a_stream_come_and_go(kinesis):
     kinesis.get_waiter("stream_not_exists").wait(StreamName="contract-waited", WaiterConfig=soon)
 
 
+# How often to look for a status, in seconds.
+SOON = {"Delay": 0.05, "MaxAttempts": 200}
+
+
 def test_a_name_can_be_used_again_after_its_stream_was_deleted(kinesis, read):
     name = "contract-again"
     for attempt in range(2):
         kinesis.create_stream(StreamName=name, ShardCount=1)
+        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=SOON)
         assert read(name) == []
         kinesis.put_record(StreamName=name, PartitionKey="k", Data=f"life {attempt}".encode())
         assert [record["Data"] for record in read(name)] == [f"life {attempt}".encode()]
         kinesis.delete_stream(StreamName=name)
+        kinesis.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig=SOON)
 
 
 def test_listing_streams_pages_through_all_of_them(kinesis, make_stream):

@@ -28,6 +28,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("guest-fixture", &["millstream-sdk"]),
     ("guest-hostile", &["millstream-sdk"]),
     ("tests", &[]),
+    ("clients", &["tests"]),
+    ("fuzz", &["millstream-api", "millstream-core"]),
     ("millstream-bench", &[]),
 ];
 

@@ -122,8 +122,8 @@ impl Call<'_> {
                 "The ShardIterator is not one of the stream that is named.".into(),
             ));
         }
-        let (catalog, now) = (self.catalog(), self.now());
-        let found = catalog.stream(name.as_str()).filter(|s| !s.is_gone(now));
+        let catalog = self.catalog();
+        let found = catalog.living(name.as_str());
         found
             .cloned()
             .ok_or_else(|| Fault::NoStream(self.named(name.name())))

@@ -1,3 +1,5 @@
+//! The machine against a simple model.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -29,7 +29,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("guest-hostile", &["millstream-sdk"]),
     ("tests", &[]),
     ("clients", &["tests"]),
-    ("fuzz", &["millstream-api", "millstream-core"]),
+    ("fuzz", &["millstream-api", "millstream-core", "tests"]),
     ("millstream-bench", &[]),
 ];
 

@@ -187,10 +187,14 @@ mod tests {
             ),
             (json!({"Map": "a"}), "Expected map or null".into()),
             (json!({"Map": []}), LIST.into()),
+            (
+                json!({"Map": {"a": 1}}),
+                format!("{number} can not be converted to an String"),
+            ),
             (json!([]), LIST.into()),
             (json!("a"), "Expected null".into()),
             (
-                json!({"Text": null, "Other": [1], "Map": {"a": 1}}),
+                json!({"Text": null, "Other": [1], "Map": {"a": "1", "b": null}}),
                 String::new(),
             ),
         ];

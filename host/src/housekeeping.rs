@@ -1,9 +1,10 @@
-//! Removes expired records and what deleted streams left, each minute, a few blocks at a time.
+//! Removes expired records, the shards that held nothing else, and what deleted streams left, each
+//! minute, a few blocks at a time.
 
 use std::{sync::Arc, time::Duration};
 
 use millstream_core::{
-    catalog::{Request, channel, queue},
+    catalog::{Request, Shard, StreamChange, channel, queue, stream::reshard::Reshard},
     port::{Control, Log},
 };
 use tokio::time::MissedTickBehavior;
@@ -11,6 +12,8 @@ use tokio::time::MissedTickBehavior;
 use crate::clock;
 
 const PERIOD: Duration = Duration::from_secs(60);
+/// Shards that go in one commit.
+const SHARDS_AT_ONCE: usize = 500;
 
 /// Runs until it is dropped.
 pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
@@ -23,6 +26,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
         if removed > 0 {
             tracing::info!(records = removed, "removed expired records");
         }
+        expire(log.as_ref(), control.as_ref()).await;
     }
 }
 
@@ -43,6 +47,32 @@ async fn forget(control: &dyn Control) {
         let name = queue.name.clone();
         let forget = queue::Request::Forget { name };
         let _refused = control.apply(Request::Queue(forget)).await;
+    }
+}
+
+/// Removes closed shards whose records have all expired. What removing them did not reach goes later.
+pub(crate) async fn expire(log: &dyn Log, control: &dyn Control) {
+    let (catalog, now) = (control.catalog(), clock::now());
+    for stream in catalog.streams().filter(|stream| !stream.is_deleted()) {
+        let is_empty = |shard: &&Shard| {
+            let span = log.span(shard.number);
+            span.first == span.next
+        };
+        let empty = stream.expired_shards(now).filter(is_empty);
+        let shards: Vec<u32> = empty
+            .map(|shard| shard.index)
+            .take(SHARDS_AT_ONCE)
+            .collect();
+        if shards.is_empty() {
+            continue;
+        }
+        let request = Request::ChangeStream {
+            name: stream.name.clone(),
+            change: StreamChange::Reshard(Reshard::Expire(shards)),
+        };
+        if let Err(error) = control.apply(request).await {
+            tracing::warn!(stream = %stream.name, %error, "expired shards stay for now");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod channels;
 mod cli;
 mod clock;
 mod control;
+mod demand;
 mod failure;
 mod functions;
 mod housekeeping;

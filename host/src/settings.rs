@@ -42,6 +42,10 @@ pub(crate) struct Settings {
     /// How long streams show as CREATING, UPDATING and DELETING, such as 0, 200ms or 2s.
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     pub(crate) state_change_delay: Delay,
+    /// Refuse what is beyond Kinesis's limits of throughput: of each shard 1 MiB and 1,000 records a
+    /// second in, 2 MiB and 5 calls of GetRecords a second out.
+    #[arg(long)]
+    pub(crate) enforce_limits: bool,
     /// The region in ARNs.
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
     pub(crate) region: String,
@@ -135,6 +139,7 @@ impl Settings {
             channels: ChannelSettings::default(),
             shard_limit: limit::SHARD_LIMIT_DEFAULT,
             state_change_delay: Delay(0),
+            enforce_limits: false,
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
         }

@@ -1,15 +1,21 @@
 //! Removes what deleted triggers left behind: their lanes' checkpoints and their functions' state;
-//! the positions of deleted channels; and what deleted queues had delivered.
+//! the positions of deleted channels; both of shards that expired; and what deleted queues had
+//! delivered.
 //!
 //! Invariant: a trigger's lanes go after its state. While anything of a deleted trigger is left, its
 //! lanes are, so the next start finds them and goes on.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use millstream_core::{
     catalog::{Catalog, key},
+    name::StreamName,
     port::{Commit, CommitError, Log, Put, ReadError},
+    position::ShardNumber,
     queue::entry,
 };
 use thiserror::Error;
@@ -38,43 +44,80 @@ pub(crate) async fn remove(log: Arc<dyn Log>, prefixes: Vec<Bytes>) {
     }
 }
 
-/// The prefixes of triggers that have lanes in the log but are not in `catalog`, and those of
-/// channels and queues.
+/// The prefixes of triggers and of their shards that have lanes in the log but are not in `catalog`,
+/// and those of channels and queues.
 pub(crate) async fn orphans(log: &dyn Log, catalog: &Catalog) -> Result<Vec<Bytes>, ReadError> {
-    let known: BTreeSet<u64> = catalog.triggers().map(|trigger| trigger.id).collect();
-    let lanes = owners(log, key::LANES).await?;
-    let mut orphans: Vec<Bytes> = lanes
-        .difference(&known)
-        .copied()
-        .flat_map(|id| [key::states_of(id), key::lanes_of(id)])
-        .collect();
+    let mut orphans = Vec::new();
+    let triggers = catalog.triggers();
+    let triggers = triggers.map(|trigger| (trigger.id, &trigger.settings.stream));
+    for gone in gone(log, key::LANES, readers(catalog, triggers)).await? {
+        orphans.extend(match gone {
+            Gone::Whole(id) => [key::states_of(id), key::lanes_of(id)],
+            Gone::Shard(id, shard) => [key::state(id, shard, ""), key::lane(id, shard)],
+        });
+    }
     let channels = catalog.channels().filter(|channel| !channel.is_deleted());
-    let known: BTreeSet<u64> = channels.map(|channel| channel.id).collect();
-    let positions = owners(log, key::CHANNELS).await?;
-    let gone = positions.difference(&known).copied();
-    orphans.extend(gone.map(key::channel_positions_of));
+    let channels = channels.map(|channel| (channel.id, &channel.stream));
+    for gone in gone(log, key::CHANNELS, readers(catalog, channels)).await? {
+        orphans.push(match gone {
+            Gone::Whole(id) => key::channel_positions_of(id),
+            Gone::Shard(id, shard) => key::channel_position(id, shard),
+        });
+    }
     // Not looked for here: a queue may have much, and what is gone has mostly nothing left.
     orphans.extend(catalog.former_queues().map(entry::queue_of));
     Ok(orphans)
 }
 
-/// The ids that the keys of that family name.
-async fn owners(log: &dyn Log, family: &'static [u8]) -> Result<BTreeSet<u64>, ReadError> {
-    let (mut ids, mut after) = (BTreeSet::new(), None);
+/// Something that left keys behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Gone {
+    /// A trigger or a channel.
+    Whole(u64),
+    /// The shard of one that is there.
+    Shard(u64, ShardNumber),
+}
+
+/// The shards of the streams that triggers or channels read, by their ids.
+fn readers<'a>(
+    catalog: &Catalog,
+    readers: impl Iterator<Item = (u64, &'a StreamName)>,
+) -> BTreeMap<u64, BTreeSet<ShardNumber>> {
+    let shards = |stream: &StreamName| -> BTreeSet<ShardNumber> {
+        let stream = catalog.stream(stream.as_str());
+        let shards = stream.into_iter().flat_map(|stream| &stream.shards);
+        shards.map(|shard| shard.number).collect()
+    };
+    readers.map(|(id, stream)| (id, shards(stream))).collect()
+}
+
+/// What the keys of that family belong to that is not in `known`.
+async fn gone(
+    log: &dyn Log,
+    family: &'static [u8],
+    known: BTreeMap<u64, BTreeSet<ShardNumber>>,
+) -> Result<BTreeSet<Gone>, ReadError> {
+    let (mut gone, mut after) = (BTreeSet::new(), None);
     loop {
         let keys = log.keys(family.into(), after, KEYS_A_PAGE).await?;
-        ids.extend(keys.iter().filter_map(|key| owner(key, family)));
+        let owners = keys.iter().filter_map(|key| owner(key, family));
+        gone.extend(owners.filter_map(|(id, shard)| match known.get(&id) {
+            None => Some(Gone::Whole(id)),
+            Some(shards) => (!shards.contains(&shard)).then_some(Gone::Shard(id, shard)),
+        }));
         after = keys.last().cloned();
         if after.is_none() {
-            return Ok(ids);
+            return Ok(gone);
         }
     }
 }
 
-/// The trigger or channel that a key of that family names.
-fn owner(key: &[u8], family: &[u8]) -> Option<u64> {
-    let id = key.strip_prefix(family)?.first_chunk::<8>()?;
-    Some(u64::from_be_bytes(*id))
+/// The trigger or channel that a key of that family names, and the shard.
+fn owner(key: &[u8], family: &[u8]) -> Option<(u64, ShardNumber)> {
+    let (id, rest) = key.strip_prefix(family)?.split_first_chunk::<8>()?;
+    let shard = rest.first_chunk::<4>()?;
+    let shard = ShardNumber(u32::from_be_bytes(*shard));
+    Some((u64::from_be_bytes(*id), shard))
 }
 
 fn lanes_last(mut prefixes: Vec<Bytes>) -> Vec<Bytes> {
@@ -106,18 +149,20 @@ async fn remove_all(log: &dyn Log, prefixes: Vec<Bytes>) -> Result<usize, SweepE
 
 #[cfg(test)]
 mod tests {
-    use millstream_core::position::ShardNumber;
-
     use super::*;
 
     #[test]
     fn a_lane_names_its_trigger() {
         let lane = |key: &[u8]| owner(key, key::LANES);
-        assert_eq!(lane(&key::lane(7, ShardNumber(3))), Some(7));
+        assert_eq!(
+            lane(&key::lane(7, ShardNumber(3))),
+            Some((7, ShardNumber(3)))
+        );
         assert_eq!(lane(b"l/short"), None);
         assert_eq!(lane(&key::states_of(7)), None);
         let position = key::channel_position(7, ShardNumber(3));
-        assert_eq!(owner(&position, key::CHANNELS), Some(7));
+        let whose = owner(&position, key::CHANNELS);
+        assert_eq!(whose, Some((7, ShardNumber(3))));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use tokio::{
 use crate::{
     channels, clock,
     control::Plane,
-    functions, housekeeping, metrics,
+    demand, functions, housekeeping, metrics,
     settings::{GuestSettings, Settings},
     storage::Storage,
     sweep,
@@ -126,6 +126,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
             region: settings.region.clone(),
         }),
         access: Access::Local,
+        quotas: settings.enforce_limits.then(Default::default),
         now: clock::now,
     };
     metrics::connect(&app.metrics, &storage, &runtime, &workers);
@@ -151,6 +152,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     background.spawn(sweep::remove(Arc::clone(&log), orphans));
     background.spawn(Arc::clone(&channels).follow(Arc::new(plane.clone())));
     background.spawn(Arc::clone(&queues).tidy());
+    background.spawn(demand::run(Arc::clone(&log), Arc::new(plane.clone())));
     background.spawn(housekeeping::run(log, Arc::new(plane)));
     life.enter(Stage::Ready);
     Ok(Host {

@@ -42,6 +42,8 @@ pub struct App {
     pub identity: Arc<Identity>,
     /// Whose requests are answered.
     pub access: Access,
+    /// What shards take and give in a second, where that is limited.
+    pub quotas: Option<Arc<crate::quota::Quotas>>,
     /// The clock.
     pub now: fn() -> Millis,
 }

@@ -91,6 +91,8 @@ pub(crate) enum Fault {
     NotFound(String),
     #[error("{0}")]
     Limit(String),
+    #[error("{0}")]
+    Throughput(String),
 
     #[error("Shard {shard} in stream {stream} does not exist")]
     NoShard { shard: String, stream: Named },
@@ -206,6 +208,7 @@ impl Fault {
             Self::ShardLimit { .. } | Self::ShardsOfStream { .. } | Self::Limit(_) => {
                 "LimitExceededException"
             }
+            Self::Throughput(_) => "ProvisionedThroughputExceededException",
             Self::ExpiredToken => "ExpiredNextTokenException",
             Self::ExpiredIterator { .. } => "ExpiredIteratorException",
             Self::DryRun => "DryRunOperationException",

@@ -13,6 +13,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod kinesis;
+pub mod quota;
 mod wire;
 
 pub mod native;

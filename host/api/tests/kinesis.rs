@@ -8,6 +8,7 @@ mod faults;
 mod front_door;
 mod get_records;
 mod iterators;
+mod limits;
 mod malformed;
 mod put_record;
 mod put_records;

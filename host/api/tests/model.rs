@@ -126,6 +126,7 @@ impl Model {
                 account: "123456789012".into(),
                 region: "us-east-1".into(),
             }),
+            quotas: None,
             access: Access::Anyone,
             now,
         }

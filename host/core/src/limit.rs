@@ -54,6 +54,17 @@ pub const MAX_RECEIVES_DEFAULT: u32 = 6;
 pub const SHARD_LIMIT_DEFAULT: u32 = 20_000;
 /// Kinesis: shards of a stream that is created without a count.
 pub const SHARDS_DEFAULT: u32 = 4;
+/// Kinesis: bytes of data and keys that a shard takes in a second.
+pub const SHARD_BYTES_IN: u32 = 1 << 20;
+/// Kinesis: records that a shard takes in a second.
+pub const SHARD_RECORDS_IN: u32 = 1_000;
+/// Kinesis: bytes that a shard gives in a second by GetRecords.
+pub const SHARD_BYTES_OUT: u32 = 2 << 20;
+/// Kinesis: calls of GetRecords that a shard answers in a second.
+pub const SHARD_READS: u32 = 5;
+/// Ours: shards of an on-demand stream that the host makes by itself, as many as Kinesis gives to
+/// the 200 MiB a second that an account has.
+pub const SHARDS_ON_DEMAND: usize = 200;
 /// Kinesis: how often a stream may be resized by count in 24 hours.
 pub const RESIZES_A_DAY: usize = 10;
 /// Ours: shards of one cell, over all time (20 bits of a block's row id).

@@ -2,5 +2,6 @@
 
 pub mod iterator;
 pub mod page;
+pub mod quota;
 pub mod subscription;
 pub mod token;

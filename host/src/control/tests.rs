@@ -8,15 +8,22 @@ use std::{
 
 use bytes::Bytes;
 use millstream_core::{
-    catalog::{NewStream, Rules, StartingPosition, TriggerSettings},
+    block::BlockBuilder,
+    catalog::{
+        NewStream, Rules, StartingPosition, StreamChange, TriggerSettings,
+        stream::{StreamMode, reshard::Reshard},
+    },
+    hash_key::HashKey,
     name::StreamName,
-    port::{Call, Commit, Invoke, InvokeError, Invoked, Limits, ModuleInfo, Put},
+    port::{Append, Call, Commit, Invoke, InvokeError, Invoked, Limits, ModuleInfo, Put},
     position::ShardNumber,
+    time::Millis,
 };
 use millstream_log::{Options, SqliteLog};
 use tempfile::TempDir;
 
 use super::*;
+use crate::{demand::Watch, housekeeping};
 
 /// Notes what is bound, and refuses to bind the hash `bad`.
 #[derive(Debug, Default)]
@@ -75,6 +82,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(Catalog::default())
+    }
+
+    fn with(catalog: Catalog) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = Arc::new(SqliteLog::open(Options::new(dir.path())).unwrap());
         let notes = Arc::new(Notes::default());
@@ -88,7 +99,7 @@ impl World {
             log.clone(),
             notes.clone(),
             workers,
-            Catalog::default(),
+            catalog,
             Rules::default(),
         );
         Self {
@@ -128,6 +139,10 @@ impl World {
 
     async fn trigger(&self) -> u64 {
         self.stream("s").await.unwrap();
+        self.trigger_on_stream().await
+    }
+
+    async fn trigger_on_stream(&self) -> u64 {
         self.upload("a").await.unwrap();
         let settings = TriggerSettings {
             stream: "s".try_into().unwrap(),
@@ -295,6 +310,99 @@ async fn what_a_crash_left_of_a_deleted_trigger_goes_at_the_next_start() {
     sweep::remove(log, orphans).await;
     assert_eq!(world.left(deleted).await, 0);
     assert_eq!(world.left(id).await, 4);
+}
+
+/// A catalog with a stream `s` that was split some days ago.
+fn split_long_ago() -> Catalog {
+    let then = Millis(clock::now().0 - 3 * 24 * 3_600_000);
+    let name = || StreamName::try_from("s").unwrap();
+    let create = Request::CreateStream {
+        name: name(),
+        settings: NewStream::of(1),
+    };
+    let split = Request::ChangeStream {
+        name: name(),
+        change: StreamChange::Reshard(Reshard::Split {
+            shard: 0,
+            at: HashKey(1 << 100),
+        }),
+    };
+    let after = |catalog: &Catalog, request| {
+        let change = catalog.decide(request, then, &Rules::default());
+        change.unwrap().catalog
+    };
+    after(&after(&Catalog::default(), create), split)
+}
+
+#[tokio::test]
+async fn a_shard_whose_records_have_expired_goes_with_what_its_readers_kept() {
+    let world = World::with(split_long_ago());
+    let id = world.trigger_on_stream().await;
+    world.leave(id, 30).await;
+    assert_eq!(world.left(id).await, 31);
+    housekeeping::expire(world.log.as_ref(), &world.plane).await;
+    let catalog = world.plane.catalog();
+    let shards = catalog.stream("s").unwrap().shards.iter();
+    let indexes: Vec<_> = shards.map(|shard| shard.index).collect();
+    assert_eq!(indexes, [1, 2]);
+    until(|| async { world.left(id).await == 0 }).await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_of_an_expired_shard_goes_at_the_next_start() {
+    let world = World::new();
+    let id = world.trigger().await;
+    world.leave(id, 3).await;
+    let shard = ShardNumber(77);
+    let orphan = [key::lane(id, shard), key::state(id, shard, "k")];
+    let puts = orphan.map(|key| Put {
+        key,
+        value: Some(Bytes::from_static(b"{}")),
+    });
+    let commit = Commit {
+        puts: puts.into(),
+        ..Commit::default()
+    };
+    let _durable = world.log.commit(commit).await.unwrap();
+    let log: Arc<dyn Log> = world.log.clone();
+    let orphans = sweep::orphans(log.as_ref(), &world.plane.catalog())
+        .await
+        .unwrap();
+    sweep::remove(log, orphans).await;
+    assert_eq!(world.left(id).await, 4);
+}
+
+#[tokio::test]
+async fn an_on_demand_stream_gets_the_shards_that_it_needs() {
+    let world = World::new();
+    let name: StreamName = "s".try_into().unwrap();
+    let settings = NewStream {
+        mode: StreamMode::OnDemand,
+        ..NewStream::of(2)
+    };
+    let create = Request::CreateStream { name, settings };
+    world.plane.apply(create).await.unwrap();
+    let mut watch = Watch::default();
+    watch.look(world.log.as_ref(), &world.plane, 1_000).await;
+    let mut block = BlockBuilder::default();
+    for _ in 0..1_200 {
+        block.push("k", b"d");
+    }
+    let commit = Commit {
+        appends: vec![Append {
+            shard: ShardNumber(1),
+            block: block.finish().unwrap(),
+        }],
+        ..Commit::default()
+    };
+    let _durable = world.log.commit(commit).await.unwrap();
+    watch.look(world.log.as_ref(), &world.plane, 1_000).await;
+    let catalog = world.plane.catalog();
+    let open = catalog.stream("s").unwrap().open_shards();
+    let open: Vec<u32> = open.map(|shard| shard.index).collect();
+    assert_eq!(open, [0, 2, 3]);
+    watch.look(world.log.as_ref(), &world.plane, 1_000).await;
+    assert_eq!(world.plane.catalog().stream("s").unwrap().shards.len(), 4);
 }
 
 async fn until<F: Future<Output = bool>>(holds: impl Fn() -> F) {

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     call::{Call, Which},
-    records::{Records, render, size},
+    put::exceeded,
+    records::{Records, payload, render, size},
     shard::ChildShard,
 };
 use crate::{
@@ -72,6 +73,11 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     if input.dry_run == Some(true) {
         return Err(Fault::DryRun);
     }
+    let quotas = call.kinesis.app.quotas.as_deref();
+    if quotas.is_some_and(|quotas| !quotas.reads(shard.number, now)) {
+        let stream = call.named(stream.name.name());
+        return Err(Fault::Throughput(exceeded(&shard.id(), &stream)));
+    }
     let limits = ReadLimits {
         records: input.limit.unwrap_or(limit::GET_RECORDS_COUNT),
         bytes: limit::GET_RECORDS_BYTES,
@@ -79,6 +85,9 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let horizon = stream.horizon(now);
     let before = call.kinesis.app.log.span(shard.number);
     let (from, page) = call.page(shard, iterator.position, limits, horizon).await?;
+    if let Some(quotas) = quotas {
+        quotas.gave(shard.number, payload(&page), now);
+    }
     let span = call.kinesis.app.log.span(shard.number);
     let position = goes_on(&page, from, before);
     let ended = shard.closed.is_some() && position.until(span.next) == 0;

@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use super::call::{Call, Names};
 use crate::{
-    error::Fault,
+    app::App,
+    error::{Fault, Named},
     wire::{
         scan::{Blob, Scan, once},
         schema::Pattern,
@@ -123,6 +124,7 @@ impl Entry<'_> {
 
 /// Routes the records and decodes them into blocks. `path` names a record's data in messages.
 pub(super) fn encode(
+    app: &App,
     stream: &Stream,
     entries: &[Entry<'_>],
     path: impl Fn(usize) -> String,
@@ -131,7 +133,9 @@ pub(super) fn encode(
         .iter()
         .map(Entry::wanted)
         .collect::<Result<_, _>>()?;
-    let plan = plan(stream, wanted.iter().copied()).map_err(|refused| match refused {
+    let records = wanted.iter().copied();
+    let plan = plan(stream, records.clone(), app.metrics.records_in());
+    let mut plan = plan.map_err(|refused| match refused {
         PutRefused::RecordTooLarge { index, limit, .. } => Fault::Validation(format!(
             "1 validation error detected: Value at '{}' failed to satisfy \
              constraint: Member must have length less than or equal to {limit}",
@@ -139,6 +143,9 @@ pub(super) fn encode(
         )),
         PutRefused::TooLarge { .. } => Fault::RecordsTooLarge,
     })?;
+    if let Some(quotas) = &app.quotas {
+        plan.admit(records, quotas.puts((app.now)()));
+    }
     plan.encode(|index, block| {
         let entry = &entries[index];
         block.push_with(entry.partition_key, |to| {
@@ -147,9 +154,16 @@ pub(super) fn encode(
     })
 }
 
+/// What is said of a shard that does not take or give more at the moment.
+pub(super) fn exceeded(shard: &str, stream: &Named) -> String {
+    format!("Rate exceeded for shard {shard} in stream {stream}.")
+}
+
 /// Records on their way to the log.
 #[derive(Debug)]
 pub(super) struct Ready {
+    /// The stream, as messages name it.
+    pub(super) stream: Named,
     pub(super) planned: Planned,
     /// Whether they are said to be encrypted.
     pub(super) encrypted: bool,
@@ -192,7 +206,8 @@ impl Call<'_> {
         let app = &self.kinesis.app;
         let durable = app.log.commit(commit).await?;
         let count = |n: usize| u64::try_from(n).expect("a usize fits");
-        let (records, bytes) = (count(planned.lane_of.len()), count(planned.bytes));
+        let records = planned.lane_of.len() - planned.refused.len();
+        let (records, bytes) = (count(records), count(planned.bytes));
         app.metrics.put(records, bytes, started.elapsed());
         Ok(durable)
     }

@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
-use millstream_core::{port::Appended, read::iterator::place_of, sequence::SequenceNumber};
+use millstream_core::{
+    catalog::stream::Distribution, port::Appended, read::iterator::place_of,
+    sequence::SequenceNumber,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     call::Call,
     put::{self, Asked, Entry, EntryScan, Ready},
+    shard::shard_id,
 };
 use crate::{
     error::Fault,
@@ -73,8 +77,17 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
         let quickly = scanned(call.form, call.body).and_then(|input| call.prepare_one(input).ok());
         quickly.map_or_else(|| call.prepare_one_slowly(), Ok)
     };
-    let (Ready { planned, encrypted }, durable) = call.put(started, prepare).await?;
-    let Appended { first, arrival } = durable[0];
+    let (ready, durable) = call.put(started, prepare).await?;
+    let Ready {
+        stream,
+        planned,
+        encrypted,
+    } = ready;
+    let Some(&Appended { first, arrival }) = durable.first() else {
+        let shard = planned.refused.first().map(|&(_, shard)| shard_id(shard));
+        let shard = shard.expect("a record that is not taken is refused");
+        return Err(Fault::Throughput(put::exceeded(&shard, &stream)));
+    };
     let shard = &planned.shards[0];
     Ok(call.output(&Output {
         shard_id: shard.id(),
@@ -86,11 +99,14 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
 impl Call<'_> {
     fn prepare_one(&self, input: Input<'_>) -> Result<Ready, Fault> {
         let stream = self.live_stream(input.asked.names())?;
-        let planned = put::encode(&stream, &[input.entry], |_| "data".into())?;
+        let app = &self.kinesis.app;
+        let planned = put::encode(app, &stream, &[input.entry], |_| "data".into())?;
         // Records are ordered as they come, so a number that was given out asks for nothing more.
-        if let Some(number) = input.sequence_number_for_ordering {
+        // Where records go to any shard, they have no order.
+        let by_key = stream.distribution == Distribution::UserPartitionKey;
+        let shard = planned.shards.first().filter(|_| by_key);
+        if let (Some(number), Some(shard)) = (input.sequence_number_for_ordering, shard) {
             let now = self.now().seconds();
-            let shard = &planned.shards[0];
             let span = self.kinesis.app.log.span(shard.number);
             let was_given = |number: SequenceNumber| {
                 let given = place_of(number, shard, span).is_ok()
@@ -105,6 +121,7 @@ impl Call<'_> {
         }
         input.asked.seriously()?;
         Ok(Ready {
+            stream: self.named(stream.name.name()),
             planned,
             encrypted: stream.encryption_key.is_some(),
         })

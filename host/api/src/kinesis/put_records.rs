@@ -91,11 +91,13 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
 impl Call<'_> {
     fn prepare(&self, input: &Input<'_>) -> Result<Ready, Fault> {
         let stream = self.live_stream(input.asked.names())?;
-        let planned = put::encode(&stream, &input.records, |index| {
+        let app = &self.kinesis.app;
+        let planned = put::encode(app, &stream, &input.records, |index| {
             format!("records.{}.member.data", index + 1)
         })?;
         input.asked.seriously()?;
         Ok(Ready {
+            stream: self.named(stream.name.name()),
             planned,
             encrypted: stream.encryption_key.is_some(),
         })

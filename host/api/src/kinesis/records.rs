@@ -23,10 +23,14 @@ pub(super) struct Records<'a> {
     pub(super) encrypted: bool,
 }
 
+/// Bytes of data and keys.
+pub(super) fn payload(page: &Page) -> usize {
+    page.slices.iter().map(Slice::payload).sum()
+}
+
 /// How many bytes [`render`] makes of a page, about.
 pub(super) fn size(page: &Page) -> usize {
-    let bytes: usize = page.slices.iter().map(Slice::payload).sum();
-    bytes / 3 * 4 + page.count() * RECORD_BYTES + REST_BYTES
+    payload(page) / 3 * 4 + page.count() * RECORD_BYTES + REST_BYTES
 }
 
 /// A structure with a member `Records` and those of `rest`, which is a structure too.

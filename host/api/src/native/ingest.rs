@@ -113,7 +113,7 @@ fn living<'c>(catalog: &'c Catalog, name: &StreamName) -> Result<&'c Stream, Nat
 }
 
 async fn put(app: &App, stream: &Stream, block: Block) -> Result<Vec<TakenShard>, CommitError> {
-    let blocks = route(stream, block);
+    let blocks = route(stream, block, app.metrics.records_in());
     let shape = blocks.iter().map(|(shard, block)| (*shard, block.len()));
     let shape: Vec<_> = shape.collect();
     let append = |(shard, block)| Append { shard, block };

@@ -7,11 +7,15 @@ use thiserror::Error;
 
 use crate::{
     block::BlockBuilder,
-    catalog::{Shard, Stream},
+    catalog::{Shard, Stream, stream::Distribution},
     hash_key::HashKey,
     limit,
     port::Append,
+    position::ShardNumber,
 };
+
+/// In [`Planned::lane_of`], of a record that is in no lane.
+pub const REFUSED: u32 = u32::MAX;
 
 /// What routing needs to know of a record.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +57,7 @@ pub enum PutRefused {
 pub struct Plan<'s> {
     lanes: Vec<Lane<'s>>,
     lane_of: Vec<u32>,
+    refused: Vec<(u32, u32)>,
     bytes: usize,
 }
 
@@ -74,26 +79,31 @@ pub struct Planned {
     pub shards: Vec<Shard>,
     /// For each record, which of `appends` it is in; within a block they keep their order.
     pub lane_of: Vec<u32>,
+    /// Records that a shard did not take, and its index, in their order.
+    pub refused: Vec<(u32, u32)>,
     /// Bytes of data and keys.
     pub bytes: usize,
 }
 
-/// Routes and weighs `records`, of which there must be one.
+/// Routes and weighs `records`, of which there must be one. Where they are spread evenly whatever their
+/// keys, `turn` says with which shard that begins.
 ///
 /// # Errors
 /// When one of them, or all together, are too big.
 pub fn plan<'s, 'r>(
     stream: &'s Stream,
     records: impl ExactSizeIterator<Item = Wanted<'r>> + Clone,
+    turn: u64,
 ) -> Result<Plan<'s>, PutRefused> {
-    let mut routes = Routes::new(stream);
+    let mut routes = Routes::new(stream, turn);
     let mut plan = Plan {
         lanes: Vec::new(),
         lane_of: Vec::with_capacity(records.len()),
+        refused: Vec::new(),
         bytes: 0,
     };
     let hashes = match routes {
-        Routes::One(_) => Vec::new(),
+        Routes::One(_) | Routes::Turns(..) => Vec::new(),
         Routes::Many(_) => HashKey::of_all(records.clone().map(|record| record.key.as_bytes())),
     };
     for (index, record) in records.enumerate() {
@@ -122,7 +132,47 @@ pub fn plan<'s, 'r>(
 }
 
 impl Plan<'_> {
-    /// Encodes the records: `fill` is called for each in order, and pushes it to the given block.
+    /// Takes those of the same `records` out that `takes` refuses: it is asked of each, in their order,
+    /// with its shard and its bytes of data and key.
+    pub fn admit<'r>(
+        &mut self,
+        records: impl Iterator<Item = Wanted<'r>>,
+        mut takes: impl FnMut(ShardNumber, usize) -> bool,
+    ) {
+        for (index, record) in (0..).zip(records) {
+            let lane_of = &mut self.lane_of[index as usize];
+            let lane = &mut self.lanes[*lane_of as usize];
+            let bytes = record.bytes + record.key.len();
+            if !takes(lane.shard.number, bytes) {
+                lane.records -= 1;
+                lane.bytes -= bytes;
+                self.bytes -= bytes;
+                self.refused.push((index, lane.shard.index));
+                *lane_of = REFUSED;
+            }
+        }
+        if self.refused.is_empty() {
+            return;
+        }
+        // A lane without records is none.
+        let mut left = 0;
+        let places: Vec<u32> = self
+            .lanes
+            .iter()
+            .map(|lane| {
+                let place = left;
+                left += u32::from(lane.records > 0);
+                place
+            })
+            .collect();
+        self.lanes.retain(|lane| lane.records > 0);
+        for lane_of in &mut self.lane_of {
+            *lane_of = places.get(*lane_of as usize).copied().unwrap_or(REFUSED);
+        }
+    }
+
+    /// Encodes the records: `fill` is called for each that is not refused, in order, and pushes it to the
+    /// given block.
     ///
     /// # Errors
     /// The first one of `fill`.
@@ -133,6 +183,7 @@ impl Plan<'_> {
         let Self {
             lanes,
             lane_of,
+            refused,
             bytes,
         } = self;
         let mut builders: Vec<_> = lanes
@@ -140,7 +191,9 @@ impl Plan<'_> {
             .map(|lane| BlockBuilder::with_capacity(lane.records, lane.bytes))
             .collect();
         for (index, &lane) in lane_of.iter().enumerate() {
-            fill(index, &mut builders[lane as usize])?;
+            if let Some(builder) = builders.get_mut(lane as usize) {
+                fill(index, builder)?;
+            }
         }
         let append = |(lane, builder): (&Lane<'_>, BlockBuilder)| {
             assert_eq!(builder.len(), lane.records, "each record is pushed once");
@@ -153,6 +206,7 @@ impl Plan<'_> {
             appends: lanes.iter().zip(builders).map(append).collect(),
             shards: lanes.iter().map(|lane| lane.shard.clone()).collect(),
             lane_of,
+            refused,
             bytes,
         })
     }
@@ -164,13 +218,19 @@ enum Routes<'s> {
     One(&'s Shard),
     /// Open shards by their hash keys, and the lane that each has once it gets a record.
     Many(Vec<(&'s Shard, Option<u32>)>),
+    /// The same, one after another whatever the keys: whose turn it is.
+    Turns(Vec<(&'s Shard, Option<u32>)>, usize),
 }
 
 impl<'s> Routes<'s> {
-    fn new(stream: &'s Stream) -> Self {
+    fn new(stream: &'s Stream, turn: u64) -> Self {
         let mut shards: Vec<_> = stream.open_shards().map(|shard| (shard, None)).collect();
         if let [(only, _)] = shards[..] {
             return Self::One(only);
+        }
+        if stream.distribution == Distribution::Auto {
+            let turn = turn % u64::try_from(shards.len()).expect("a usize fits");
+            return Self::Turns(shards, usize::try_from(turn).expect("it is below a usize"));
         }
         shards.sort_unstable_by_key(|(shard, _)| shard.range.start);
         Self::Many(shards)
@@ -184,6 +244,12 @@ impl<'s> Routes<'s> {
                 let key = key.expect("keys are hashed where there are many");
                 let at = shards.partition_point(|(shard, _)| shard.range.end < key);
                 let (shard, lane) = shards.get_mut(at).expect("open shards cover all hash keys");
+                (*shard, lane)
+            }
+            Self::Turns(shards, turn) => {
+                let at = *turn;
+                *turn = (at + 1) % shards.len();
+                let (shard, lane) = &mut shards[at];
                 (*shard, lane)
             }
         };
@@ -221,7 +287,7 @@ mod tests {
 
     fn sized(sizes: &[usize]) -> Result<(), PutRefused> {
         let stream = stream(1);
-        plan(&stream, sizes.iter().map(|&bytes| wanted("k", bytes))).map(drop)
+        plan(&stream, sizes.iter().map(|&bytes| wanted("k", bytes)), 0).map(drop)
     }
 
     #[test]
@@ -257,7 +323,7 @@ mod tests {
                 explicit: Some(HashKey(key)),
                 bytes: 1,
             };
-            let plan = plan(&stream, [record].into_iter()).unwrap();
+            let plan = plan(&stream, [record].into_iter(), 0).unwrap();
             assert_eq!(plan.lanes[0].shard.number, ShardNumber(shard));
         }
     }
@@ -276,19 +342,77 @@ mod tests {
             explicit: Some(HashKey(0)),
             bytes: 1,
         };
-        let plan = plan(&stream, [record].into_iter()).unwrap();
+        let plan = plan(&stream, [record].into_iter(), 0).unwrap();
         assert_eq!(plan.lanes[0].shard.number, ShardNumber(99));
     }
 
     #[test]
     fn what_filling_fails_with_comes_out() {
         let stream = stream(2);
-        let plan = plan(&stream, ["a", "b"].map(|key| wanted(key, 1)).into_iter()).unwrap();
+        let plan = plan(&stream, ["a", "b"].map(|key| wanted(key, 1)).into_iter(), 0).unwrap();
         let failed = plan.encode(|index, _| Err(index));
         assert_eq!(failed.err(), Some(0));
     }
 
+    #[test]
+    fn records_are_spread_evenly_where_keys_do_not_matter() {
+        let mut stream = stream(3);
+        stream.distribution = Distribution::Auto;
+        let record = Wanted {
+            explicit: Some(HashKey(0)),
+            ..wanted("k", 1)
+        };
+        let mut counts = [0; 3];
+        for turn in [0, 7, 14] {
+            let plan = plan(&stream, [record; 7].into_iter(), turn).unwrap();
+            for lane in plan.lanes {
+                counts[lane.shard.index as usize] += lane.records;
+            }
+        }
+        assert_eq!(counts, [7, 7, 7]);
+    }
+
     proptest! {
+        #[test]
+        fn what_shards_do_not_take_is_told_and_left_out(
+            keys in prop::collection::vec("[a-z]{1,3}", 1..60),
+            takes in prop::collection::vec(any::<bool>(), 60),
+        ) {
+            let stream = stream(4);
+            let records = keys.iter().map(|key| wanted(key, 3));
+            let mut plan = plan(&stream, records.clone(), 0).unwrap();
+            let mut asked = 0;
+            plan.admit(records, |_, bytes| {
+                asked += 1;
+                assert_eq!(bytes, keys[asked - 1].len() + 3);
+                takes[asked - 1]
+            });
+            let planned = plan.encode(|index, block| {
+                block.push(&keys[index], b"abc");
+                Ok::<_, Infallible>(())
+            }).unwrap();
+            let refused = (0..keys.len()).filter(|i| !takes[*i]);
+            let expected: Vec<(u32, u32)> = refused.map(|i| {
+                let home = stream.shard_for(HashKey::of(keys[i].as_bytes()));
+                (i as u32, home.index)
+            }).collect();
+            prop_assert_eq!(&planned.refused, &expected);
+            let mut next = vec![0; planned.appends.len()];
+            for (i, &lane) in planned.lane_of.iter().enumerate() {
+                prop_assert_eq!(lane == REFUSED, !takes[i]);
+                if takes[i] {
+                    let at = &mut next[lane as usize];
+                    let append = &planned.appends[lane as usize];
+                    prop_assert_eq!(append.block.key(*at), keys[i].as_str());
+                    prop_assert_eq!(append.shard, planned.shards[lane as usize].number);
+                    *at += 1;
+                }
+            }
+            for (append, next) in planned.appends.iter().zip(next) {
+                prop_assert_eq!(append.block.len(), next);
+            }
+        }
+
         #[test]
         fn every_record_is_in_the_block_of_its_key_and_in_order(
             shards in 1u32..9,
@@ -296,7 +420,7 @@ mod tests {
         ) {
             let stream = stream(shards);
             let wanted = records.iter().map(|(key, data)| wanted(key, data.len()));
-            let plan = plan(&stream, wanted).unwrap();
+            let plan = plan(&stream, wanted, 0).unwrap();
             let planned = plan.encode(|index, block| {
                 let (key, data) = &records[index];
                 block.push(key, data);

@@ -2,7 +2,7 @@
 
 use crate::{
     block::{Block, BlockBuilder},
-    catalog::{Shard, Stream},
+    catalog::{Shard, Stream, stream::Distribution},
     hash_key::HashKey,
     position::ShardNumber,
 };
@@ -10,17 +10,19 @@ use crate::{
 /// The records of `block` by the shard that their keys belong to, in order within each shard.
 ///
 /// Where all of them go to one shard, the block itself goes there, uncopied; where the stream has
-/// one shard, its keys are not even hashed.
+/// one shard, its keys are not even hashed. Where records are spread evenly whatever their keys, `turn`
+/// says with which shard that begins.
 #[must_use]
-pub fn route(stream: &Stream, block: Block) -> Vec<(ShardNumber, Block)> {
+pub fn route(stream: &Stream, block: Block, turn: u64) -> Vec<(ShardNumber, Block)> {
     let mut shards: Vec<&Shard> = stream.open_shards().collect();
     if let [only] = shards[..] {
         return vec![(only.number, block)];
     }
     shards.sort_unstable_by_key(|shard| shard.range.start);
-    let keys = (0..block.len()).map(|i| &block.keys()[block.key_range(i)]);
-    let hashes = HashKey::of_all(keys).into_iter();
-    let targets: Vec<u32> = hashes.map(|key| target(&shards, key)).collect();
+    let targets = match stream.distribution {
+        Distribution::UserPartitionKey => by_keys(&shards, &block),
+        Distribution::Auto => in_turn(shards.len(), block.len(), turn),
+    };
     let mut totals = vec![(0, 0); shards.len()];
     for (&target, i) in targets.iter().zip(0..) {
         let (records, bytes) = &mut totals[target as usize];
@@ -44,6 +46,22 @@ pub fn route(stream: &Stream, block: Block) -> Vec<(ShardNumber, Block)> {
         .iter()
         .zip(builders)
         .filter_map(|(shard, builder)| Some((shard.number, builder.finish()?)))
+        .collect()
+}
+
+fn by_keys(shards: &[&Shard], block: &Block) -> Vec<u32> {
+    let keys = (0..block.len()).map(|i| &block.keys()[block.key_range(i)]);
+    let hashes = HashKey::of_all(keys).into_iter();
+    hashes.map(|key| target(shards, key)).collect()
+}
+
+/// As many records for each of `shards`, those for one together.
+fn in_turn(shards: usize, records: u32, turn: u64) -> Vec<u32> {
+    let shards = u64::try_from(shards).expect("a usize fits");
+    let records = u64::from(records);
+    let at = |i| (turn % shards + i * shards / records) % shards;
+    (0..records)
+        .map(|i| u32::try_from(at(i)).expect("a stream has fewer than 2^20 shards"))
         .collect()
 }
 
@@ -75,7 +93,7 @@ mod tests {
     #[test]
     fn one_shard_takes_the_very_block() {
         let made = block(&["a".into(), "b".into()]);
-        let routed = route(&stream(1), made.clone());
+        let routed = route(&stream(1), made.clone(), 0);
         assert_eq!(routed.len(), 1);
         assert_eq!(routed[0].0, ShardNumber(7));
         assert_eq!(routed[0].1.bytes().as_ptr(), made.bytes().as_ptr());
@@ -84,7 +102,7 @@ mod tests {
     #[test]
     fn records_of_one_key_are_not_copied_either() {
         let made = block(&["a".into(), "a".into()]);
-        let routed = route(&stream(5), made.clone());
+        let routed = route(&stream(5), made.clone(), 0);
         assert_eq!(routed.len(), 1);
         assert_eq!(routed[0].1.bytes().as_ptr(), made.bytes().as_ptr());
     }
@@ -99,9 +117,24 @@ mod tests {
         // Order by index is not order by hash key once shards were split.
         stream.shards.insert(0, child);
         let keys: Vec<String> = (0..50).map(|i| format!("k{i}")).collect();
-        let routed = route(&stream, block(&keys));
+        let routed = route(&stream, block(&keys), 0);
         let numbers: Vec<_> = routed.iter().map(|(number, _)| number.0).collect();
         assert_eq!(numbers, [7, 99]);
+    }
+
+    #[test]
+    fn records_are_spread_evenly_where_keys_do_not_matter() {
+        let mut stream = stream(3);
+        stream.distribution = Distribution::Auto;
+        let keys = vec!["a".to_owned(); 8];
+        let counts = |turn| -> Vec<u32> {
+            let routed = route(&stream, block(&keys), turn);
+            routed.iter().map(|(_, block)| block.len()).collect()
+        };
+        assert_eq!(counts(0), [3, 3, 2]);
+        assert_eq!(counts(1), [2, 3, 3]);
+        let shard = |turn| route(&stream, block(&keys[..1]), turn)[0].0.0;
+        assert_eq!([0, 1, 2, 3].map(shard), [7, 8, 9, 7]);
     }
 
     proptest! {
@@ -111,7 +144,7 @@ mod tests {
             keys in prop::collection::vec("[a-e]{1,2}", 1..60),
         ) {
             let stream = stream(shards);
-            let routed = route(&stream, block(&keys));
+            let routed = route(&stream, block(&keys), 0);
             let mut seen = 0;
             for (number, block) in &routed {
                 let mut before = None;

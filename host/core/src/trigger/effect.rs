@@ -129,7 +129,8 @@ impl Effects {
         }
         for (stream, blocks) in streams {
             if let Some(block) = joined(&blocks) {
-                append(&mut commit, existing(catalog, stream)?, block);
+                let turn = self.checkpoint.next.ordinal();
+                append(&mut commit, existing(catalog, stream)?, block, turn);
             }
         }
         let (trigger, shard) = (lane.trigger.id, lane.shard.number);
@@ -164,8 +165,8 @@ fn existing<'a>(catalog: &'a Catalog, stream: &StreamName) -> Result<&'a Stream,
         .ok_or_else(missing)
 }
 
-fn append(commit: &mut Commit, stream: &Stream, block: Block) {
-    let routed = route(stream, block).into_iter();
+fn append(commit: &mut Commit, stream: &Stream, block: Block, turn: u64) {
+    let routed = route(stream, block, turn).into_iter();
     commit
         .appends
         .extend(routed.map(|(shard, block)| Append { shard, block }));

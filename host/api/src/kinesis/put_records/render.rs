@@ -7,7 +7,15 @@ use millstream_core::{
 };
 use minicbor::Encoder;
 
-use crate::{kinesis::put::Ready, wire::form::Form};
+use serde::Serialize;
+
+use crate::{
+    kinesis::{
+        put::{Ready, exceeded},
+        shard::shard_id,
+    },
+    wire::form::Form,
+};
 
 /// More than there is of a record.
 const RECORD_BYTES: usize = DIGITS + 64;
@@ -20,18 +28,28 @@ struct Lane {
 }
 
 pub(super) fn render(form: Form, ready: &Ready, appended: &[Appended]) -> Vec<u8> {
-    let Ready { planned, encrypted } = ready;
+    let Ready {
+        stream,
+        planned,
+        encrypted,
+    } = ready;
     let lane = |(shard, appended): (&Shard, &Appended)| Lane {
         number: SequenceNumber::of(shard, appended.first, appended.arrival).digits(),
         rest: rest(form, shard),
     };
     let mut lanes: Vec<Lane> = planned.shards.iter().zip(appended).map(lane).collect();
     let count = planned.lane_of.len();
-    let mut out = head(form, count, *encrypted);
+    let mut out = head(form, count, planned.refused.len(), *encrypted);
     out.reserve(count * RECORD_BYTES);
     let front = front(form);
+    let mut refused = planned.refused.iter();
     for &lane in &planned.lane_of {
-        let lane = &mut lanes[lane as usize];
+        let Some(lane) = lanes.get_mut(lane as usize) else {
+            let &(_, shard) = refused.next().expect("a record without a lane is refused");
+            let message = exceeded(&shard_id(shard), stream);
+            out.extend_from_slice(&failure(form, &message));
+            continue;
+        };
         out.extend_from_slice(&front);
         out.extend_from_slice(lane.number.as_bytes());
         out.extend_from_slice(&lane.rest);
@@ -46,17 +64,22 @@ pub(super) fn render(form: Form, ready: &Ready, appended: &[Appended]) -> Vec<u8
 }
 
 /// All that comes before the records, so that they are the last member.
-fn head(form: Form, records: usize, encrypted: bool) -> Vec<u8> {
+fn head(form: Form, records: usize, refused: usize, encrypted: bool) -> Vec<u8> {
+    let refused = u64::try_from(refused).expect("a usize fits");
     match form {
-        Form::Json if encrypted => {
-            br#"{"FailedRecordCount":0,"EncryptionType":"KMS","Records":["#.into()
+        Form::Json => {
+            let encryption = if encrypted {
+                r#""EncryptionType":"KMS","#
+            } else {
+                ""
+            };
+            format!(r#"{{"FailedRecordCount":{refused},{encryption}"Records":["#).into()
         }
-        Form::Json => br#"{"FailedRecordCount":0,"Records":["#.into(),
         Form::Cbor => {
             let mut out = Encoder::new(Vec::new());
             out.map(2 + u64::from(encrypted)).expect(WHY);
             out.str("FailedRecordCount")
-                .and_then(|out| out.u8(0))
+                .and_then(|out| out.u64(refused))
                 .expect(WHY);
             if encrypted {
                 out.str("EncryptionType")
@@ -70,6 +93,24 @@ fn head(form: Form, records: usize, encrypted: bool) -> Vec<u8> {
             out.into_writer()
         }
     }
+}
+
+/// What is told of a record that its shard did not take.
+fn failure(form: Form, message: &str) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Failure<'a> {
+        error_code: &'a str,
+        error_message: &'a str,
+    }
+    let mut out = form.render(&Failure {
+        error_code: "ProvisionedThroughputExceededException",
+        error_message: message,
+    });
+    if form == Form::Json {
+        out.push(b',');
+    }
+    out
 }
 
 /// What comes before the digits of a record's number.

@@ -3,6 +3,7 @@
 //! All of a change is one commit: the parents take no records from it on, and the children do.
 //! Knows nothing of the records themselves.
 
+pub mod demand;
 mod expire;
 mod lineage;
 mod uniform;

@@ -3,8 +3,9 @@
 //! The body is pulled: while the client does not read, nothing is read from the log for it.
 
 mod event;
+mod lanes;
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,15 +19,15 @@ use futures_util::{
     stream::unfold,
 };
 use millstream_core::{
-    catalog::{Shard, Stream},
+    catalog::{Catalog, Shard, Stream},
     name::StreamName,
     port::{Later, ReadError, ReadLimits},
-    position::Position,
     read::iterator::place_of,
     sequence::SequenceNumber,
 };
 use serde::Deserialize;
 
+use self::lanes::{Lane, Lanes};
 use super::{
     error::NativeError,
     health::Stage,
@@ -88,11 +89,11 @@ pub(super) async fn get(
     let stream = catalog
         .living(name.as_str())
         .ok_or_else(|| NativeError::no_stream(&name))?;
-    let lanes = lanes(&app, stream, &query)?;
+    let lanes = Lanes::new(lanes(&app, stream, &query)?, catalog.clone());
     let tail = Tail {
         left: query.max_records.map_or(u64::MAX, NonZeroU64::get),
         draining: Box::pin(app.life.draining()),
-        turn: 0,
+        changed: app.control.changed(lanes.seen()),
         ended: false,
         name,
         lanes,
@@ -121,54 +122,56 @@ fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeE
                 "shard is {id:?}, which stream `{name}` does not have"
             ))
         })?;
-        shards = vec![shard];
+        shards = with_descendants(stream, shard);
     }
     if let Begin::After(number) = query.from {
         // The number tells of one shard only; where the others were is not known.
-        let of_it = |shard: &Shard| {
-            (number.created, number.shard) == (shard.created.seconds(), shard.index)
-        };
-        if !matches!(shards[..], [shard] if of_it(shard)) {
+        let of_it =
+            (number.created, number.shard) == (shards[0].created.seconds(), shards[0].index);
+        if query.shard.is_none() && shards.len() > 1 || !of_it {
             let what = "from is a sequence number; it needs `shard`, and must be of that shard";
             return Err(NativeError::Setting(what.to_owned()));
         }
     }
-    let lane = |shard: &Shard| {
+    let lane = |(at, shard): (usize, &&Shard)| {
         let span = app.log.span(shard.number);
         let next = match query.from {
             Begin::Latest => span.next,
-            Begin::TrimHorizon => span.first,
-            Begin::After(number) => {
+            Begin::After(number) if at == 0 => {
                 let place = place_of(number, shard, span);
                 let place = place.map_err(|why| NativeError::Setting(format!("from: {why}")))?;
                 place.plus(1)
             }
+            Begin::TrimHorizon | Begin::After(_) => span.first,
         };
-        Ok(Lane {
-            shard: shard.clone(),
-            next,
-        })
+        let shard = Shard::clone(shard);
+        Ok(Lane { shard, next })
     };
-    shards.into_iter().map(lane).collect()
+    shards.iter().enumerate().map(lane).collect()
 }
 
-/// One shard, and what of it is sent next.
-#[derive(Debug)]
-struct Lane {
-    shard: Shard,
-    next: Position,
+/// A shard and those that took over from it, in the order of their indexes.
+fn with_descendants<'s>(stream: &'s Stream, shard: &'s Shard) -> Vec<&'s Shard> {
+    let mut family = vec![shard];
+    for shard in &stream.shards {
+        let took_over = |older: &&Shard| shard.parents.contains(&older.index);
+        if family.iter().any(took_over) {
+            family.push(shard);
+        }
+    }
+    family
 }
 
 /// One client's place in a stream.
 struct Tail {
     app: App,
     name: StreamName,
-    lanes: Vec<Lane>,
-    /// Whose turn it is, so that a busy shard does not hide the others.
-    turn: usize,
+    lanes: Lanes,
     /// Records that may still be sent.
     left: u64,
     draining: Later<'static, ()>,
+    /// Comes when anything exists that did not before.
+    changed: Later<'static, Arc<Catalog>>,
     ended: bool,
 }
 
@@ -183,6 +186,10 @@ impl Tail {
             if self.app.life.stage() == Stage::Draining {
                 return Some(self.goodbye());
             }
+            if !self.renew() {
+                self.ended = true;
+                return Some(event::failed(&NativeError::no_stream(&self.name)));
+            }
             match self.read().await {
                 Ok(Some(events)) => return Some(events),
                 Ok(None) => {}
@@ -193,14 +200,12 @@ impl Tail {
             }
             match self.wait().await {
                 Woken::Grown => {}
+                Woken::Changed => {
+                    let control = &self.app.control;
+                    self.changed = control.changed(control.catalog());
+                }
                 Woken::Draining => return Some(self.goodbye()),
-                Woken::Silence if self.stream_is_there() => {
-                    return Some(Bytes::from_static(b":\n\n"));
-                }
-                Woken::Silence => {
-                    self.ended = true;
-                    return Some(event::failed(&NativeError::no_stream(&self.name)));
-                }
+                Woken::Silence => return Some(Bytes::from_static(b":\n\n")),
             }
         }
     }
@@ -210,12 +215,18 @@ impl Tail {
         Bytes::from_static(b": the host is shutting down\n\n")
     }
 
+    /// Follows what shards became; whether the stream is still there.
+    fn renew(&mut self) -> bool {
+        let catalog = self.app.control.catalog();
+        let log = self.app.log.as_ref();
+        self.lanes.renew(catalog, &self.name, log)
+    }
+
     /// Reads the next shard that has something.
     async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
-        for _ in 0..self.lanes.len() {
-            let turn = self.turn;
-            self.turn = (turn + 1) % self.lanes.len();
-            let lane = &mut self.lanes[turn];
+        let ready: Vec<usize> = self.lanes.ready().collect();
+        for at in ready {
+            let lane = self.lanes.take_turn(at);
             let end = self.app.log.span(lane.shard.number).next;
             if end <= lane.next {
                 continue;
@@ -240,28 +251,26 @@ impl Tail {
     }
 
     async fn wait(&mut self) -> Woken {
-        let grown = |lane: &Lane| self.app.log.grown(lane.shard.number, lane.next);
-        let grown = select_all(self.lanes.iter().map(grown));
+        let grown = |at| {
+            let lane = self.lanes.get(at);
+            self.app.log.grown(lane.shard.number, lane.next)
+        };
+        let grown = select_all(self.lanes.ready().map(grown));
         let timer = std::pin::pin!(tokio::time::sleep(HEARTBEAT));
-        match select(select(grown, &mut self.draining), timer).await {
-            Either::Left((Either::Left(_), _)) => Woken::Grown,
+        let news = select(select(grown, &mut self.changed), &mut self.draining);
+        match select(news, timer).await {
+            Either::Left((Either::Left((Either::Left(_), _)), _)) => Woken::Grown,
+            Either::Left((Either::Left((Either::Right(_), _)), _)) => Woken::Changed,
             Either::Left((Either::Right(_), _)) => Woken::Draining,
             Either::Right(_) => Woken::Silence,
         }
-    }
-
-    fn stream_is_there(&self) -> bool {
-        let catalog = self.app.control.catalog();
-        let stream = catalog.living(self.name.as_str());
-        let mine = self.lanes.first().map(|lane| lane.shard.number);
-        // A stream of the same name that was created anew has other shards.
-        stream.is_some_and(|s| s.shards.iter().any(|shard| Some(shard.number) == mine))
     }
 }
 
 /// Why a tail stopped waiting.
 enum Woken {
     Grown,
+    Changed,
     Draining,
     Silence,
 }

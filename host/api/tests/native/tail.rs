@@ -9,7 +9,9 @@ use axum::{
 use futures_util::{FutureExt, StreamExt};
 use millstream_api::native::health::Stage;
 use millstream_core::{
-    port::ReadError,
+    catalog::{Request as ChangeRequest, StreamChange, stream::reshard::Reshard},
+    hash_key::HashKey,
+    port::{Control, ReadError},
     position::{Position, ShardNumber},
     sequence::SequenceNumber,
 };
@@ -320,4 +322,41 @@ async fn a_number_that_the_shard_has_not_given_out_is_refused() {
         let answer = get(&world.router, &path).await;
         answer.expect_error(400, "invalid_setting");
     }
+}
+
+async fn split(world: &World, shard: u32, at: u128) {
+    let at = HashKey(at);
+    let change = Reshard::Split { shard, at };
+    let request = ChangeRequest::ChangeStream {
+        name: "s".try_into().unwrap(),
+        change: StreamChange::Reshard(change),
+    };
+    world.model.apply(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_goes_on_where_shards_were_split_and_keeps_their_order() {
+    let world = World::with_stream("s", 1).await;
+    let mut live = Follower::of(&world, "?shard=0").await;
+    put(&world, b"1\n2").await;
+    assert_eq!(live.texts(2).await, ["1", "2"]);
+    live.expect_silence();
+    split(&world, 0, 1 << 100).await;
+    put(&world, b"3").await;
+    assert_eq!(live.texts(1).await, ["3"]);
+    split(&world, 2, 1 << 127).await;
+    let path = "/v1/streams/s/records?format=lines&key=other";
+    post(&world.router, path, "4").await.expect(200);
+    assert_eq!(live.texts(1).await, ["4"]);
+    live.expect_silence();
+    for query in ["?from=TRIM_HORIZON", "?from=TRIM_HORIZON&shard=0"] {
+        let mut late = Follower::of(&world, query).await;
+        let mut texts = late.texts(4).await;
+        assert_eq!(texts[..2], ["1", "2"]);
+        texts[2..].sort_unstable();
+        assert_eq!(texts, ["1", "2", "3", "4"]);
+        late.expect_silence();
+    }
+    let mut latest = Follower::of(&world, "?shard=0").await;
+    latest.expect_silence();
 }

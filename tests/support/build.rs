@@ -80,18 +80,55 @@ pub fn access_log() -> Option<PathBuf> {
 /// The interpreter of a virtual environment that has what `tests/requirements.txt` asks for.
 pub fn python() -> Result<&'static Path> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&PYTHON, || environment("venv", "tests/requirements.txt"))
+}
+
+/// The interpreter that has the consumers of `tests/clients/python`.
+pub fn consumers_python() -> Result<&'static Path> {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     once(&PYTHON, || {
-        let venv = target().join("venv");
-        let python = venv.join("bin/python");
-        if !venv.join("bin/aws").exists() || !venv.join("bin/pytest").exists() {
-            run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-            let requirements = root().join("tests/requirements.txt");
-            run(Command::new(&python)
-                .args(["-m", "pip", "install", "-q", "-r"])
-                .arg(requirements))?;
-        }
-        Ok(python)
+        environment("clients/venv", "tests/clients/python/requirements.txt")
     })
+}
+
+/// The folder of npm's packages that `tests/clients/node` asks for.
+pub fn node_modules() -> Result<&'static Path> {
+    static MODULES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&MODULES, || {
+        let folder = target().join("clients/node");
+        if !folder.join("ready").exists() {
+            std::fs::create_dir_all(&folder)?;
+            for name in ["package.json", "package-lock.json"] {
+                let asked = root().join("tests/clients/node").join(name);
+                std::fs::copy(asked, folder.join(name))?;
+            }
+            let quietly = [
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--silent",
+            ];
+            run(Command::new("npm").args(quietly).current_dir(&folder))
+                .context("the tests need Node.js 20 or newer, with npm")?;
+            std::fs::write(folder.join("ready"), "")?;
+        }
+        Ok(folder.join("node_modules"))
+    })
+}
+
+/// A virtual environment below the target folder; made where `make` has not made it.
+fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
+    let venv = target().join(name);
+    let python = venv.join("bin/python");
+    if !venv.join("ready").exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "-q", "-r"])
+            .arg(root().join(requirements)))?;
+        std::fs::write(venv.join("ready"), "")?;
+    }
+    Ok(python)
 }
 
 fn component(folder: &Path, guest: &str) -> PathBuf {

@@ -44,9 +44,14 @@ impl Host {
 
     /// On a given directory, which stays, with further arguments for `serve`.
     pub fn start_on(data: &Path, args: &[&str]) -> Result<Self> {
+        Self::start_at("127.0.0.1:0", data, args)
+    }
+
+    /// As [`Host::start_on`], at an address where clients expect it.
+    pub fn start_at(address: &str, data: &Path, args: &[&str]) -> Result<Self> {
         let log = data.with_extension("log");
         let begin = Instant::now();
-        let mut child = serve(data, args)?
+        let mut child = serve(address, data, args)?
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&log)?)
             .spawn()
@@ -141,7 +146,7 @@ impl Drop for Host {
 
 /// Starts a host that is expected to refuse: how it ended, and what it said.
 pub fn refused(data: &Path, args: &[&str]) -> Result<(ExitStatus, String)> {
-    let mut child = serve(data, args)?
+    let mut child = serve("127.0.0.1:0", data, args)?
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
@@ -169,7 +174,7 @@ pub fn refused(data: &Path, args: &[&str]) -> Result<(ExitStatus, String)> {
 
 /// Starts a host and kills it after a while, whether or not it was ready by then.
 pub fn killed_while_starting(data: &Path, after: Duration) -> Result<()> {
-    let mut child = serve(data, &[])?
+    let mut child = serve("127.0.0.1:0", data, &[])?
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
@@ -187,10 +192,10 @@ pub fn folder() -> Result<TempDir> {
     Ok(TempDir::with_prefix_in("host-", parent)?)
 }
 
-fn serve(data: &Path, args: &[&str]) -> Result<Command> {
+fn serve(address: &str, data: &Path, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(build::binary()?);
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--listen", address, "--data"])
         .arg(data)
         .args(args);
     command.stdin(Stdio::null()).env_remove("RUST_LOG");

@@ -1,9 +1,12 @@
 //! The AWS SDK for Rust, unmodified; only its endpoint is ours, and its connection is in clear.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use aws_sdk_kinesis::{
     Client,
     config::{BehaviorVersion, Config, Credentials, Region},
+    types::{StreamDescriptionSummary, StreamStatus},
 };
 use aws_smithy_http_client::Builder;
 use support::Host;
@@ -27,4 +30,27 @@ pub fn client(url: &str) -> Client {
             .http_client(Builder::new().build_http())
             .build(),
     )
+}
+
+/// Creates a stream and waits until it is active.
+pub async fn created(client: &Client, stream: &str, shards: i32) -> Result<()> {
+    let create = client.create_stream().stream_name(stream);
+    create.shard_count(shards).send().await?;
+    settled(client, stream).await?;
+    Ok(())
+}
+
+/// Waits until a stream is active.
+pub async fn settled(client: &Client, stream: &str) -> Result<StreamDescriptionSummary> {
+    loop {
+        let described = client.describe_stream_summary().stream_name(stream);
+        let summary = described.send().await?.stream_description_summary;
+        let summary = summary.context("no summary")?;
+        match summary.stream_status {
+            StreamStatus::Active => return Ok(summary),
+            StreamStatus::Creating | StreamStatus::Updating => {}
+            status => bail!("{stream} is {status}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -8,23 +8,9 @@ use aws_sdk_kinesis::{
     error::SdkError,
     operation::describe_stream::DescribeStreamError,
     primitives::{Blob, DateTime},
-    types::{PutRecordsRequestEntry, Record, ShardIteratorType, StreamStatus},
+    types::{PutRecordsRequestEntry, Record, ShardIteratorType},
 };
-use clients::start;
-
-async fn created(client: &Client, stream: &str, shards: i32) -> Result<()> {
-    let create = client.create_stream().stream_name(stream);
-    create.shard_count(shards).send().await?;
-    loop {
-        let described = client.describe_stream_summary().stream_name(stream);
-        let summary = described.send().await?.stream_description_summary;
-        let status = summary.context("no summary")?.stream_status;
-        if status == StreamStatus::Active {
-            return Ok(());
-        }
-        ensure!(status == StreamStatus::Creating, "{status}");
-    }
-}
+use clients::{created, start};
 
 async fn iterator(client: &Client, stream: &str, shard: &str) -> Result<String> {
     let asked = client

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Options,
+    connection::{Connection, kinesis},
     host::Host,
-    load::{Connection, Load, kinesis},
+    load::{Load, Put},
     report::{Report, Target, median},
 };
 
@@ -84,7 +85,7 @@ fn pass_through(options: &Options) -> Result<Run> {
     host.deploy("pass", &component(options, "fixture"), query)?;
     Load {
         connections: 4,
-        records: 500,
+        put: Put::Json(500),
         bytes: 100,
     }
     .run(&host, "in", options.seconds / 2.0)?;

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{
     Options,
@@ -21,17 +22,37 @@ pub(crate) struct Host {
     child: Child,
     /// As in `127.0.0.1:4567`.
     pub(crate) address: String,
-    _dir: tempfile::TempDir,
+    /// Where it is this host's own.
+    _dir: Option<TempDir>,
+}
+
+/// An empty directory for a host's data: beside the build, not in /tmp, which may be memory.
+pub(crate) fn directory() -> Result<TempDir> {
+    Ok(tempfile::tempdir_in("target")?)
 }
 
 impl Host {
-    /// Starts the binary with further arguments and waits until it is ready.
+    /// Starts the binary on a directory of its own, and waits until it is ready.
     pub(crate) fn start(options: &Options, args: &[&str]) -> Result<Self> {
-        // Beside the build, not in /tmp, which may be memory.
-        let dir = tempfile::tempdir_in("target")?;
+        let dir = directory()?;
+        let mut host = Self::start_on(options, dir.path(), args)?;
+        host._dir = Some(dir);
+        Ok(host)
+    }
+
+    /// Starts the binary on `dir` with further arguments, and waits until it is ready.
+    pub(crate) fn start_on(options: &Options, dir: &Path, args: &[&str]) -> Result<Self> {
         let mut child = Command::new(&options.bin)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(dir.path())
+            // What is created is ACTIVE at once.
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--state-change-delay",
+                "0",
+            ])
+            .arg("--data")
+            .arg(dir)
             .args(args)
             .stdout(Stdio::piped())
             .spawn()
@@ -44,7 +65,7 @@ impl Host {
         Ok(Self {
             child,
             address: address.trim().to_owned(),
-            _dir: dir,
+            _dir: None,
         })
     }
 
@@ -124,6 +145,33 @@ impl Host {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// Median microseconds of a transaction with its sync, from the host's own histogram.
+    pub(crate) fn commit_sync(&self) -> Result<f64> {
+        let metrics = self.call("GET", "/metrics", &Value::Null)?;
+        let text = metrics.as_str().context("metrics are text")?;
+        let bucket = |line: &str| -> Option<(f64, f64)> {
+            let rest = line.strip_prefix("millstream_log_transaction_seconds_bucket{le=\"")?;
+            let (edge, count) = rest.split_once("\"} ")?;
+            Some((edge.parse().ok()?, count.parse().ok()?))
+        };
+        let buckets: Vec<(f64, f64)> = text.lines().filter_map(bucket).collect();
+        let half = buckets
+            .last()
+            .context("buckets of the transactions' histogram")?
+            .1
+            / 2.0;
+        let mut below = (0.0, 0.0);
+        for (edge, count) in buckets {
+            if count >= half {
+                // Spread evenly over its bucket, which is as wide as its lower edge.
+                let part = (half - below.1) / (count - below.1);
+                return Ok((below.0 + (edge - below.0) * part) * 1e6);
+            }
+            below = (edge, count);
+        }
+        unreachable!("the last bucket holds more than half")
     }
 }
 

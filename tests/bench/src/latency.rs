@@ -6,12 +6,13 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    Options, functions,
+    Options,
+    connection::Connection,
+    functions,
     host::Host,
-    load::{Connection, kinesis},
     reads,
     report::{Report, Target, quantile},
 };
@@ -36,9 +37,9 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
             .as_nanos()
             .to_string();
         let data = base64_simd::STANDARD.encode_to_string(sent);
-        let body = json!({ "StreamName": "in", "PartitionKey": "k", "Data": data }).to_string();
+        let body = json!({ "StreamName": "in", "PartitionKey": "k", "Data": data });
         let begin = Instant::now();
-        connection.send(&kinesis("PutRecord", body.as_bytes()))?;
+        connection.ask("PutRecord", &body)?;
         acknowledged.push(begin.elapsed().as_secs_f64() * 1e6);
         // One record at a time: the next one is sent when this one's batch is through.
         host.caught_up("latency", Duration::from_secs(10))?;
@@ -59,7 +60,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
         taken.len()
     );
 
-    let sync = commit_sync(&host)?;
+    let sync = host.commit_sync()?;
     let section = "put to handler, one record at a time";
     let p50 = quantile(taken.iter().copied(), 0.5);
     report.tell(section, "commit's own sync, p50", sync, "us");
@@ -78,31 +79,4 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     report.tell(section, "p50", p50, "us");
     report.tell(section, "p99", quantile(taken, 0.99), "us");
     Ok(())
-}
-
-/// Median microseconds of a transaction with its sync, from the host's own histogram.
-fn commit_sync(host: &Host) -> Result<f64> {
-    let metrics = host.call("GET", "/metrics", &Value::Null)?;
-    let text = metrics.as_str().context("metrics are text")?;
-    let bucket = |line: &str| -> Option<(f64, f64)> {
-        let rest = line.strip_prefix("millstream_log_transaction_seconds_bucket{le=\"")?;
-        let (edge, count) = rest.split_once("\"} ")?;
-        Some((edge.parse().ok()?, count.parse().ok()?))
-    };
-    let buckets: Vec<(f64, f64)> = text.lines().filter_map(bucket).collect();
-    let half = buckets
-        .last()
-        .context("buckets of the transactions' histogram")?
-        .1
-        / 2.0;
-    let mut below = (0.0, 0.0);
-    for (edge, count) in buckets {
-        if count >= half {
-            // Spread evenly over its bucket, which is as wide as its lower edge.
-            let part = (half - below.1) / (count - below.1);
-            return Ok((below.0 + (edge - below.0) * part) * 1e6);
-        }
-        below = (edge, count);
-    }
-    unreachable!("the last bucket holds more than half")
 }

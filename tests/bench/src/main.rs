@@ -3,19 +3,44 @@
 //! Rates on shared machines drift, so each rate stands beside another one of the same run, and cost is
 //! given as the server's CPU time a record. Nothing here knows the host but by HTTP and by /proc.
 
+mod body;
+mod cbor;
+mod connection;
+mod fanout;
 mod functions;
 mod host;
 mod latency;
 mod load;
 mod puts;
+mod queues;
 mod raw;
 mod reads;
 mod report;
+mod shards;
+mod singles;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, builder::PossibleValuesParser};
+
+use crate::report::Report;
+
+type Measure = fn(&Options, &mut Report) -> Result<()>;
+
+/// What is measured, in this order.
+const SECTIONS: [(&str, Measure); 10] = [
+    ("idle", host::measure_idle),
+    ("put", puts::measure),
+    ("cbor", cbor::measure),
+    ("singles", singles::measure),
+    ("latency", latency::measure),
+    ("functions", functions::measure),
+    ("reads", reads::measure),
+    ("fanout", fanout::measure),
+    ("shards", shards::measure),
+    ("queues", queues::measure),
+];
 
 /// Measures a Millstream binary.
 #[derive(Debug, Parser)]
@@ -41,8 +66,13 @@ pub(crate) struct Options {
     /// A real access log for the `access-log` function; generated lines where it is missing.
     #[arg(long, default_value = "../shared/data/apache_access.log")]
     log_lines: PathBuf,
-    /// Only these sections: put, latency, functions, reads, idle.
-    #[arg(long, value_delimiter = ',')]
+    /// Only these sections, separated by commas.
+    #[arg(
+        long,
+        value_name = "SECTIONS",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(SECTIONS.map(|(name, _)| name))
+    )]
     only: Vec<String>,
 }
 
@@ -54,21 +84,9 @@ impl Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut report = report::Report::default();
-    if options.wants("idle") {
-        host::measure_idle(&options, &mut report).context("idle memory")?;
-    }
-    if options.wants("put") {
-        puts::measure(&options, &mut report).context("puts")?;
-    }
-    if options.wants("latency") {
-        latency::measure(&options, &mut report).context("put-to-handler latency")?;
-    }
-    if options.wants("functions") {
-        functions::measure(&options, &mut report).context("functions")?;
-    }
-    if options.wants("reads") {
-        reads::measure(&options, &mut report).context("reads")?;
+    let mut report = Report::default();
+    for (name, measure) in SECTIONS.into_iter().filter(|(name, _)| options.wants(name)) {
+        measure(&options, &mut report).context(name)?;
     }
     report.print();
     report.write(&options.json)

@@ -4,10 +4,9 @@ use anyhow::Result;
 
 use crate::{
     Options,
-    host::Host,
-    load::{Load, Outcome},
+    load::{Load, Outcome, Put},
     raw,
-    report::{Report, Target, median, quantile},
+    report::{Report, Target, median},
 };
 
 /// Bytes of a record, with the CPU target of issue and README where there is one.
@@ -21,21 +20,20 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     for (bytes, size, cpu_target) in SIZES {
         let load = Load {
             connections: 8,
-            records: 500,
+            put: Put::Json(500),
             bytes,
         };
         let (mut durable, mut off, mut block, mut file) = (vec![], vec![], vec![], vec![]);
         // In turns, so that a slow minute of the machine hits all of them.
         for _ in 0..options.rounds {
-            durable.push(put(options, load, &[])?);
-            off.push(put(options, load, &["--fsync", "null"])?);
+            durable.push(load.alone(options, &[])?);
+            off.push(load.alone(options, &["--fsync", "null"])?);
             let raw = raw::write(options, bytes)?;
             block.push(raw.block_rate);
             file.push(raw.file_rate);
         }
         let section = format!("put {size} x 500");
-        let rate = |outcomes: &[Outcome]| median(outcomes.iter().map(|o| o.rate));
-        let cpu = |outcomes: &[Outcome]| median(outcomes.iter().map(|o| o.cpu_us));
+        let (rate, cpu) = (Outcome::rate, Outcome::cpu_us);
         let (block, file) = (median(block), median(file));
         report.tell(&section, "durable", rate(&durable), "records/s");
         report.tell(&section, "log switched off", rate(&off), "records/s");
@@ -68,22 +66,9 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
             }
             None => report.tell(&section, "server CPU, durable", cpu(&durable), "us/record"),
         }
-        let latency = |q| {
-            median(
-                durable
-                    .iter()
-                    .map(|o| quantile(o.latencies.iter().copied(), q)),
-            )
-        };
+        let latency = |q| Outcome::latency(&durable, q);
         report.tell(&section, "request p50", latency(0.5), "ms");
         report.tell(&section, "request p99", latency(0.99), "ms");
     }
     Ok(())
-}
-
-fn put(options: &Options, load: Load, args: &[&str]) -> Result<Outcome> {
-    let host = Host::start(options, args)?;
-    host.stream("s", 4)?;
-    load.run(&host, "s", 0.5)?;
-    load.run(&host, "s", options.seconds)
 }

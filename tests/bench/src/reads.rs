@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Options,
+    connection::Connection,
     host::Host,
-    load::{Connection, Load, kinesis},
+    load::{Load, Put},
     raw,
     report::{Report, Target, median},
 };
@@ -18,7 +19,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
         host.stream("s", 1)?;
         let load = Load {
             connections: 4,
-            records: 500,
+            put: Put::Json(500),
             bytes: 1024,
         };
         load.run(&host, "s", options.seconds / 2.0)?;
@@ -30,7 +31,12 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     }
     let section = "GetRecords from the beginning, 1 KB";
     report.tell(section, "over HTTP", median(rates), "records/s");
-    report.tell(section, "over HTTP, CPU", median(cpu), "us/record");
+    report.judge(
+        section,
+        "over HTTP, CPU",
+        (median(cpu), "us/record"),
+        Target::AtMost(2.5),
+    );
     let scans = (0..options.rounds)
         .map(|_| raw::scan(options))
         .collect::<Result<Vec<_>>>()?;
@@ -70,17 +76,14 @@ fn pages(host: &Host, stream: &str, mut see: impl FnMut(&Value) -> Result<()>) -
         "ShardId": "shardId-000000000000",
         "ShardIteratorType": "TRIM_HORIZON",
     });
-    let answer = connection.send(&kinesis("GetShardIterator", start.to_string().as_bytes()))?;
-    let answer: Value = serde_json::from_slice(answer)?;
+    let answer = connection.ask("GetShardIterator", &start)?;
     let mut iterator = answer["ShardIterator"]
         .as_str()
         .context("ShardIterator")?
         .to_owned();
     let mut records = 0;
     loop {
-        let body = json!({ "ShardIterator": iterator }).to_string();
-        let page: Value =
-            serde_json::from_slice(connection.send(&kinesis("GetRecords", body.as_bytes()))?)?;
+        let page = connection.ask("GetRecords", &json!({ "ShardIterator": iterator }))?;
         let count = page["Records"].as_array().context("Records")?.len();
         if count == 0 {
             return Ok(records);

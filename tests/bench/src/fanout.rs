@@ -148,7 +148,8 @@ fn consume(mut events: Events, delivered: &AtomicUsize, producer: &Thread) -> Re
             continue;
         }
         arrivals.push(Arrival { at, payload });
-        if (delivered.fetch_add(1, Ordering::AcqRel) + 1) % CONSUMERS == 0 {
+        let before = delivered.fetch_add(1, Ordering::AcqRel);
+        if (before + 1).is_multiple_of(CONSUMERS) {
             producer.unpark();
         }
     }

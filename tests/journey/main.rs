@@ -9,4 +9,5 @@ mod failures;
 mod functions;
 mod host;
 mod ingest;
+mod settings;
 mod triggers;

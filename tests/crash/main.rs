@@ -5,4 +5,5 @@ mod directory;
 mod disk;
 mod kill;
 mod load;
+mod queue;
 mod shutdown;

@@ -7,10 +7,13 @@ GUEST_PACKAGES := $(GUESTS:%=-p guest-%)
 GUEST_BUILD := --target wasm32-wasip2 --profile guest
 
 VENV := target/venv
+CLIENTS := target/clients
 TOOLS := target/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build guests demo test lint bench target fmt clippy doc deny
+SECONDS := 600
+
+.PHONY: help build guests demo test fuzz lint bench target fmt clippy doc deny
 
 help: ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,9 +28,14 @@ demo: guests ## Run the whole path on an access log and report.
 	cargo build --locked -p millstream
 	target/debug/millstream demo
 
-test: guests $(VENV)/ready ## Run all tests.
-	cargo build --locked -p millstream
-	cargo test --locked --workspace
+test: guests $(VENV)/ready $(CLIENTS)/venv/ready $(CLIENTS)/node/ready ## Run all tests.
+	cargo build --locked --workspace --bins --tests
+	nice target/debug/fuzz --seconds 60 & fuzz=$$!; \
+	cargo test --locked --workspace; tested=$$?; \
+	wait $$fuzz && exit $$tested
+
+fuzz: ## Read mutated inputs with every reader of what strangers send, for SECONDS.
+	cargo run --locked -p fuzz -- --seconds $(SECONDS)
 
 lint: fmt clippy deny doc ## Check format, lints, dependencies and documentation.
 
@@ -60,6 +68,18 @@ $(TOOLS)/bin/cargo-deny: Makefile
 	@touch $@
 
 $(VENV)/ready: tests/requirements.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement $<
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(CLIENTS)/venv/ready: tests/clients/python/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(CLIENTS)/node/ready: tests/clients/node/package-lock.json
+	@command -v npm >/dev/null || { echo "the tests need Node.js 20 or newer, with npm" >&2; exit 1; }
+	mkdir -p $(@D)
+	cp $(<D)/package.json $< $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

@@ -76,7 +76,11 @@ impl Target for Signatures {
         }
         // What is proven was signed: one of ours with the same target and the same body.
         let ours = self.signed.iter().filter_map(|text| Request::parse(text));
-        let target = |request: &Request| request.headers.get("x-amz-target").cloned();
+        // Blanks around a value are not part of it.
+        let target = |request: &Request| {
+            let target = request.headers.get("x-amz-target");
+            target.map(|value| value.as_bytes().trim_ascii().to_vec())
+        };
         let mut same = ours.filter(|signed| {
             signed.method == request.method
                 && signed.body == request.body

@@ -200,6 +200,7 @@ def test_a_stream_with_queues_stays_as_it_is(kinesis, on_demand, make_queue):
 
 
 def test_a_provisioned_stream_has_no_queues(kinesis, stream):
+    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
     arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
     with pytest.raises(ClientError) as refused:
         kinesis.create_queue(QueueName="q", StreamConfigurationList=[{"StreamARN": arn}])

@@ -64,6 +64,9 @@ pub(crate) struct Create {
     /// Retries of a batch: 0 to 10000, or -1 for until its records expire.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     maximum_retry_attempts: Option<i32>,
+    /// Halve a batch that fails as a whole, and try its halves on their own.
+    #[arg(long)]
+    bisect_batch_on_function_error: bool,
     /// Seconds that a record may wait: 60 to 604800, or -1 for ever.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     maximum_record_age_in_seconds: Option<i32>,
@@ -155,6 +158,10 @@ impl Create {
         );
         set("maximum_retry_attempts", json!(self.maximum_retry_attempts));
         set(
+            "bisect_batch_on_function_error",
+            json!(self.bisect_batch_on_function_error.then_some(true)),
+        );
+        set(
             "maximum_record_age_in_seconds",
             json!(self.maximum_record_age_in_seconds),
         );
@@ -235,11 +242,12 @@ mod tests {
         let given = settings(
             "--starting-position latest --batch-size 7 --maximum-batching-window-in-seconds 1 \
              --maximum-retry-attempts -1 --maximum-record-age-in-seconds 60 \
-             --on-failure-stream d --disabled",
+             --bisect-batch-on-function-error --on-failure-stream d --disabled",
         );
         let expected = json!({"stream": "s", "function": "f", "starting_position": "LATEST",
             "batch_size": 7, "maximum_batching_window_in_seconds": 1,
             "maximum_retry_attempts": -1, "maximum_record_age_in_seconds": 60,
+            "bisect_batch_on_function_error": true,
             "on_failure_stream": "d", "enabled": false});
         assert_eq!(given, expected);
         // What core reads must be what we write.

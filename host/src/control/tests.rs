@@ -152,6 +152,7 @@ impl World {
             batch_size: 1,
             maximum_batching_window_in_seconds: 0,
             maximum_retry_attempts: -1,
+            bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,
             on_failure_stream: None,
             enabled: true,

@@ -46,6 +46,9 @@ pub struct TriggerSettings {
     /// Retries of a batch after its first failure: -1 (until the records expire) to 10,000.
     #[serde(default = "defaults::endless")]
     pub maximum_retry_attempts: i32,
+    /// Whether a batch that fails as a whole is halved, and its halves tried on their own.
+    #[serde(default)]
+    pub bisect_batch_on_function_error: bool,
     /// Seconds that a record may wait: -1 (for ever) or 60 to 604,800.
     #[serde(default = "defaults::endless")]
     pub maximum_record_age_in_seconds: i32,

@@ -20,6 +20,10 @@ pub struct Checkpoint {
     /// The batch that begins there, where its extent is decided already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// Where the batches end that follow the pending one, the next one last: what remains of batches
+    /// that were halved. Empty where nothing is pending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<Position>,
 }
 
 /// A batch that was tried, or that remains of one that was done in part.
@@ -36,6 +40,19 @@ pub struct Pending {
     /// Whether the rest of it goes to the dead letters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub given_up: bool,
+}
+
+impl Pending {
+    /// A batch that was not tried yet.
+    #[must_use]
+    pub fn new(end: Position) -> Self {
+        Self {
+            end,
+            attempts: 0,
+            error: None,
+            given_up: false,
+        }
+    }
 }
 
 /// Why a lane does not know where it stands.
@@ -56,6 +73,23 @@ impl Checkpoint {
         Self {
             next,
             pending: None,
+            splits: Vec::new(),
+        }
+    }
+
+    /// At `next`, where `pending` begins if it is anything, and the first of `splits` if it is not.
+    #[must_use]
+    pub fn before(next: Position, pending: Option<Pending>, mut splits: Vec<Position>) -> Self {
+        let mut following = || {
+            // Retention may have taken all of some.
+            let end = std::iter::from_fn(|| splits.pop()).find(|&end| end > next)?;
+            Some(Pending::new(end))
+        };
+        let pending = pending.or_else(&mut following);
+        Self {
+            next,
+            pending,
+            splits,
         }
     }
 
@@ -93,6 +127,7 @@ mod tests {
         fn what_is_stored_is_read(
             next: u64,
             pending in prop::option::of((any::<u64>(), any::<u32>(), prop::option::of(".*"), any::<bool>())),
+            splits in prop::collection::vec(any::<u64>().prop_map(Position), 0..5),
         ) {
             let pending = pending.map(|(end, attempts, error, given_up)| Pending {
                 end: Position(end),
@@ -100,7 +135,7 @@ mod tests {
                 error: error.map(Arc::from),
                 given_up,
             });
-            let checkpoint = Checkpoint { next: Position(next), pending };
+            let checkpoint = Checkpoint { next: Position(next), pending, splits };
             prop_assert_eq!(Checkpoint::decode(&checkpoint.encode()), Ok(checkpoint));
         }
     }
@@ -113,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_newer_programs_checkpoint_is_refused() {
-        let newer = br#"{"next":7,"halves":[1]}"#;
+        let newer = br#"{"next":7,"thirds":[1]}"#;
         assert!(matches!(
             Checkpoint::decode(newer),
             Err(LoadError::Unreadable(_))

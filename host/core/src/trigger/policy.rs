@@ -13,6 +13,8 @@ pub struct Policy {
     pub window_ms: u64,
     /// Retries after the first failure; none: for ever.
     pub retries: Option<u32>,
+    /// Whether a batch that fails as a whole is halved.
+    pub bisect: bool,
     /// How old a record may be when it is delivered; none: of any age.
     pub age_ms: Option<u64>,
 }
@@ -27,6 +29,7 @@ impl Policy {
             batch_bytes: limit::BATCH_BYTES,
             window_ms: u64::from(settings.maximum_batching_window_in_seconds) * 1000,
             retries: u32::try_from(settings.maximum_retry_attempts).ok(),
+            bisect: settings.bisect_batch_on_function_error,
             age_ms: age.map(|seconds| seconds * 1000),
         }
     }

@@ -70,15 +70,18 @@ fn call(kinds: &[Kind], tries: &mut BTreeMap<usize, u32>, records: &[usize]) -> 
 fn settings() -> impl Strategy<Value = (serde_json::Value, Option<u32>)> {
     let retries = prop::option::of(0u32..4);
     let age = prop::bool::weighted(0.3);
-    (1u32..7, 0u32..3, retries, age).prop_map(|(size, window, retries, age)| {
-        let settings = json!({
-            "batch_size": size,
-            "maximum_batching_window_in_seconds": window,
-            "maximum_retry_attempts": retries.map_or(-1, |n| n as i32),
-            "maximum_record_age_in_seconds": if age { 60 } else { -1 },
-        });
-        (settings, retries)
-    })
+    (1u32..7, 0u32..3, retries, age, any::<bool>()).prop_map(
+        |(size, window, retries, age, bisect)| {
+            let settings = json!({
+                "batch_size": size,
+                "maximum_batching_window_in_seconds": window,
+                "maximum_retry_attempts": retries.map_or(-1, |n| n as i32),
+                "maximum_record_age_in_seconds": if age { 60 } else { -1 },
+                "bisect_batch_on_function_error": bisect,
+            });
+            (settings, retries)
+        },
+    )
 }
 
 fn rises(records: &[usize]) -> bool {

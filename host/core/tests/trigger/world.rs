@@ -53,7 +53,7 @@ pub(crate) struct Called {
     pub(crate) attempt: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) now: Millis,
     epoch: u64,

@@ -1,6 +1,6 @@
 //! Putting a batch together: read until it is full, or its window is over, or nothing more is there.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{Action, Gathering, Machine, Phase};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     time::Millis,
     trigger::{
         batch::{Batch, Room},
-        checkpoint::Pending,
+        checkpoint::{Checkpoint, Pending},
         discard::Reason,
     },
 };
@@ -66,7 +66,8 @@ impl Machine {
         if to.batch.is_empty() {
             if let Some(gone) = self.checkpoint.pending.take() {
                 // Retention removed all of it; what comes after it is not pending.
-                self.checkpoint.next = gone.end;
+                let splits = mem::take(&mut self.checkpoint.splits);
+                self.checkpoint = Checkpoint::before(gone.end, None, splits);
                 return self.gather(to.due);
             }
             self.steady();

@@ -58,7 +58,7 @@ impl Machine {
             failed: now,
         });
         let effects = Effects {
-            checkpoint: remaining(&batch, until),
+            checkpoint: self.beyond(&batch, until, rest(&batch, until)),
             done,
             outputs,
             writes,
@@ -71,8 +71,11 @@ impl Machine {
         })
     }
 
-    /// The attempt failed: count it durably before resting, or give up.
+    /// The attempt failed: halve the batch, or count it durably before resting, or give up.
     fn fail(&mut self, now: Millis, batch: Arc<Batch>, error: Arc<str>, blame: Blame) -> Action {
+        if self.policy.bisect && blame == Blame::Batch && batch.len() > 1 {
+            return self.halve(&batch, error);
+        }
         let attempts = self.checkpoint.attempts().saturating_add(1);
         let is_exhausted = self.policy.is_exhausted(attempts);
         let pending = Pending {
@@ -82,18 +85,16 @@ impl Machine {
             given_up: is_exhausted,
         };
         if !is_exhausted {
+            let checkpoint = self.beyond(&batch, 0, Some(pending));
             return self.commit(Committing {
-                effects: Arc::new(Effects::only(Checkpoint {
-                    next: batch.position(0),
-                    pending: Some(pending),
-                })),
+                effects: Arc::new(Effects::only(checkpoint)),
                 verdict_on: None,
                 rest_ms: retry::delay_ms(attempts),
             });
         }
         self.checkpoint.pending = Some(pending.clone());
         let (count, rest) = match blame {
-            Blame::First => (1, remaining(&batch, 1).pending),
+            Blame::First => (1, rest(&batch, 1)),
             Blame::Batch => (batch.len(), Some(pending)),
         };
         self.discard(
@@ -103,6 +104,31 @@ impl Machine {
             (Reason::RetryAttemptsExhausted, error),
             rest,
         )
+    }
+
+    /// The halves are batches of their own, tried as often as any. Splitting spends no attempt, and
+    /// comes to an end by itself, so there is nothing to rest for.
+    fn halve(&mut self, batch: &Batch, error: Arc<str>) -> Action {
+        let (middle, end) = (batch.len().div_ceil(2), batch.position(batch.len()));
+        let mut splits = self.checkpoint.splits.clone();
+        splits.push(end);
+        let half = Pending {
+            error: Some(error),
+            ..Pending::new(batch.position(middle))
+        };
+        let checkpoint = Checkpoint::before(batch.position(0), Some(half), splits);
+        self.commit(Committing {
+            effects: Arc::new(Effects::only(checkpoint)),
+            verdict_on: None,
+            rest_ms: 0,
+        })
+    }
+
+    /// Where the lane stands when the first `done` records of `batch` are done, and `rest` of it is to
+    /// be done.
+    fn beyond(&self, batch: &Batch, done: usize, rest: Option<Pending>) -> Checkpoint {
+        let splits = self.checkpoint.splits.clone();
+        Checkpoint::before(batch.position(done), rest, splits)
     }
 
     /// Gives up the first `count` records of `batch`, or as many of them as go at once; what remains
@@ -116,10 +142,8 @@ impl Machine {
         rest: Option<Pending>,
     ) -> Action {
         let count = count.min(batch.len()).min(DISCARDS_AT_ONCE);
-        let checkpoint = Checkpoint {
-            next: batch.position(count),
-            pending: rest.filter(|_| count < batch.len()),
-        };
+        let rest = rest.filter(|_| count < batch.len());
+        let checkpoint = self.beyond(&batch, count, rest);
         let discards = Discards {
             batch,
             records: (0..count).map(|i| (i, Arc::clone(&error))).collect(),
@@ -171,17 +195,8 @@ impl Machine {
     }
 }
 
-/// Where the lane stands when the first `until` records of `batch` are done: the others are a batch
-/// of their own, tried as often as any.
-fn remaining(batch: &Batch, until: usize) -> Checkpoint {
-    let pending = (until < batch.len()).then(|| Pending {
-        end: batch.position(batch.len()),
-        attempts: 0,
-        error: None,
-        given_up: false,
-    });
-    Checkpoint {
-        next: batch.position(until),
-        pending,
-    }
+/// What remains of `batch` when its first `until` records are done: a batch of its own, tried as often
+/// as any.
+fn rest(batch: &Batch, until: usize) -> Option<Pending> {
+    (until < batch.len()).then(|| Pending::new(batch.position(batch.len())))
 }

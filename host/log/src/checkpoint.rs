@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -55,6 +55,8 @@ struct Progress {
 #[derive(Debug)]
 pub(crate) struct Wal {
     progress: Mutex<Progress>,
+    /// Held while a pass is made.
+    passing: Mutex<()>,
     changed: Condvar,
     page_bytes: u64,
     full: AtomicBool,
@@ -81,6 +83,7 @@ impl Wal {
         };
         Self {
             progress: Mutex::new(progress),
+            passing: Mutex::default(),
             changed: Condvar::new(),
             page_bytes,
             full: AtomicBool::new(false),
@@ -96,9 +99,9 @@ impl Wal {
         bytes / self.page_bytes
     }
 
-    /// Whether so many pages have more than so many bytes.
-    pub(crate) fn is_more(&self, pages: u64, bytes: usize) -> bool {
-        pages > self.pages(bytes as u64)
+    /// How many bytes so many pages have.
+    pub(crate) fn page_bytes(&self, pages: u32) -> usize {
+        usize::try_from(u64::from(pages) * self.page_bytes).unwrap_or(usize::MAX)
     }
 
     /// Bytes of the log in use.
@@ -147,18 +150,42 @@ impl Wal {
     fn is_last_step(&self, progress: &Progress) -> bool {
         let behind = progress.pages.saturating_sub(progress.moved);
         let small = behind <= self.pages(2 * STEP_BYTES);
-        progress.pages >= self.pages(SOFT_BYTES) && small
-            || progress.pages >= self.pages(HARD_BYTES)
+        // On a full disk the log has the room of its file and no more.
+        let tight = self.tight.load(Ordering::Relaxed);
+        let soft = if tight { STEP_BYTES } else { SOFT_BYTES };
+        progress.pages >= self.pages(soft) && small || progress.pages >= self.pages(HARD_BYTES)
     }
 
-    /// Moves what can be moved without waiting for readers. An error is fatal.
+    /// Moves what can be moved without waiting for readers, unless the other side is at it. An error
+    /// is fatal.
     pub(crate) fn pass(&self, connection: &Connection, counters: &Counters) -> Result<(), String> {
+        let _passing = match self.passing.try_lock() {
+            Ok(passing) => passing,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.look_again(STEP_BYTES / 4);
+                return Ok(());
+            }
+        };
+        self.move_pages(connection, counters).map(drop)
+    }
+
+    /// Does the same after what the other side is at, which may have found less room. True where
+    /// nothing is in the log alone any more.
+    pub(crate) fn pass_next(
+        &self,
+        connection: &Connection,
+        counters: &Counters,
+    ) -> Result<bool, String> {
+        let _passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.move_pages(connection, counters)
+    }
+
+    fn move_pages(&self, connection: &Connection, counters: &Counters) -> Result<bool, String> {
         let starts = self.lock().starts;
         if self.tight.load(Ordering::Relaxed) && !reserve::covers_growth(connection) {
-            let mut progress = self.lock();
-            progress.pass_at = progress.pages + self.pages(STEP_BYTES);
-            progress.retry_at = progress.pass_at;
-            return Ok(());
+            self.look_again(STEP_BYTES);
+            return Ok(false);
         }
         let passed = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
         add(&counters.checkpoints, 1);
@@ -174,36 +201,28 @@ impl Wal {
                 progress.pass_at = pages + self.pages(STEP_BYTES);
                 // Left over is only what a reader still needs: it will be gone a little later.
                 progress.retry_at = pages + self.pages(STEP_BYTES / 4);
+                return Ok(progress.moved == pages);
             }
             Err(error) if writer::is_full(&error) => {
+                drop(progress);
                 self.full.store(true, Ordering::Relaxed);
-                progress.pass_at = progress.pages + self.pages(STEP_BYTES);
-                progress.retry_at = progress.pass_at;
+                self.look_again(STEP_BYTES);
             }
-            // The other side is at it.
+            // A backup is at it.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                progress.pass_at = progress.pages + self.pages(STEP_BYTES / 4);
+                drop(progress);
+                self.look_again(STEP_BYTES / 4);
             }
             Err(error) => return Err(format!("cannot checkpoint the log: {error}")),
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// Gives the log's room back to the disk, where all of it is in the database already and nobody
-    /// reads it at this moment.
-    pub(crate) fn shorten(&self, connection: &Connection) {
-        let shortened = connect::without_waiting(connection, |connection| {
-            connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)
-        });
-        match shortened {
-            Ok(_) => {
-                let mut progress = self.lock();
-                progress.starts += 1;
-                (progress.pages, progress.moved, progress.retry_at) = (0, 0, 0);
-                progress.pass_at = self.pages(STEP_BYTES);
-            }
-            Err(error) => tracing::debug!(%error, "the write-ahead log keeps its room"),
-        }
+    /// The next pass is made when the log has so many bytes more.
+    fn look_again(&self, bytes: u64) {
+        let mut progress = self.lock();
+        progress.pass_at = progress.pages + self.pages(bytes);
+        progress.retry_at = progress.pass_at;
     }
 
     /// Waits for the thread's next task, given when it last did each.
@@ -295,11 +314,18 @@ impl Checkpointer {
         self.shared.wal.lock().marked = commit;
     }
 
-    /// Moves everything into the database and names the newest commit.
+    /// Moves everything into the database and names the newest commit. On a full disk the log keeps
+    /// its file, in whose room the next open can write.
     pub(crate) fn finish(mut self) {
-        let emptied = self
-            .connection
-            .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+        let mode = if self.shared.wal.tight.load(Ordering::Relaxed) {
+            if let Err(error) = connect::keep_log(&self.connection) {
+                tracing::warn!(%error, "the write-ahead log gives up its room");
+            }
+            CheckpointMode::PASSIVE
+        } else {
+            CheckpointMode::TRUNCATE
+        };
+        let emptied = self.connection.wal_checkpoint_v2(Some(MAIN_DB), mode);
         if let Err(error) = emptied {
             // The log stays beside the database and is read at the next open.
             tracing::warn!(%error, "cannot checkpoint at the end");

@@ -26,7 +26,7 @@ pub(crate) fn writer(options: &Options, path: &Path) -> Result<Connection, OpenE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    keep_log(&connection)?;
     let dir = options.dir.clone();
     let version = match identify(&connection, path)? {
         Identity::Ours(found) if found > schema::VERSION => {
@@ -90,15 +90,10 @@ pub(crate) fn settle(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Does something that is given up at once where another connection is in its way.
-pub(crate) fn without_waiting<T>(
-    connection: &Connection,
-    act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    connection.busy_timeout(Duration::ZERO)?;
-    let done = act(connection);
-    connection.busy_timeout(BUSY)?;
-    done
+/// The write-ahead log stays when the connection goes.
+pub(crate) fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
 }
 
 /// A connection for checkpoints beside the writer.

@@ -22,6 +22,7 @@ mod row;
 
 mod checkpoint;
 mod reserve;
+mod room;
 mod stats;
 
 mod shard;

@@ -31,6 +31,7 @@ use crate::{
     queue::{self, Job, Queue},
     reader::{self, Kind, Readers, Wanted},
     recent::Recent,
+    room::Room,
     shard::Shards,
     stats::{Counters, Stats},
     tail::{self, Budget},
@@ -100,7 +101,7 @@ impl SqliteLog {
         let writer = Writer {
             shared: shared.clone(),
             connection,
-            reserve,
+            room: Room::new(reserve),
             owes_epoch,
             budget: Budget::new(options.tail_bytes),
             clock: options.clock,

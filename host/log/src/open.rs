@@ -64,7 +64,7 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     let lock = lock(dir)?;
     let mut reserve = Reserve::assume(dir);
     let found = match Found::find(options) {
-        Err(error) if is_full(&error) && reserve.release() => Found::find(options),
+        Err(error) if is_full(&error) && reserve.shrink() => Found::find(options),
         found => found,
     }?;
     let Found {
@@ -79,18 +79,25 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     let page_bytes = page_bytes.cast_unsigned();
     let epoch = meta.next_epoch(mark, (options.clock)())?;
     let owes_epoch = !raise(&mut connection, &mut reserve, epoch)?;
-    empty_log(&connection, &reserve)?;
+    while !move_log(&connection)? && reserve::covers_growth(&connection) && reserve.shrink() {}
     let mark = Watermark { commit, epoch };
     let watermark = match watermark::Writer::create(dir, mark).map_err(at(dir)) {
-        Err(error) if is_full(&error) && reserve.release() => {
+        Err(error) if is_full(&error) && reserve.shrink() => {
             watermark::Writer::create(dir, mark).map_err(at(dir))
         }
         created => created,
     }?;
-    if owes_epoch || reserve.is_released() {
-        tracing::warn!("the disk is full: only what frees room is taken until there is some");
-    }
     reserve.ensure();
+    if reserve.is_released() {
+        tracing::warn!("the disk is full: only what fits into what is there is taken");
+        while reserve.shrink() {
+            reserve::hold(&connection);
+        }
+        reserve::hold(&connection);
+    } else {
+        // The new epoch is not left to a log that could be lost.
+        checkpoint(&connection, CheckpointMode::TRUNCATE)?;
+    }
     Ok(Opened {
         lock,
         connection,
@@ -157,17 +164,19 @@ fn raise(
     reserve: &mut Reserve,
     epoch: u64,
 ) -> Result<bool, OpenError> {
-    if write_epoch(connection, epoch)? {
-        return Ok(true);
+    loop {
+        if write_epoch(connection, epoch)? {
+            return Ok(true);
+        }
+        // A log that is all in the database begins anew in its own room.
+        let moves = !reserve.is_released() || reserve::covers_growth(connection);
+        if moves && move_log(connection)? && write_epoch(connection, epoch)? {
+            return Ok(true);
+        }
+        if !reserve.shrink() {
+            return Ok(false);
+        }
     }
-    // A log that is all in the database begins anew in its own room. The reserve stays out of the
-    // checkpoint's reach.
-    checkpoint(connection, CheckpointMode::PASSIVE)?;
-    if write_epoch(connection, epoch)? {
-        return Ok(true);
-    }
-    reserve.release();
-    Ok(write_epoch(connection, epoch)?)
 }
 
 /// False where there is no room.
@@ -194,15 +203,10 @@ fn unless_full(done: rusqlite::Result<()>) -> rusqlite::Result<bool> {
     }
 }
 
-/// Moves the write-ahead log into the database: the new epoch is not left to a log that could be
-/// lost. On a full disk the log keeps its file, whose room nobody else can take.
-fn empty_log(connection: &Connection, reserve: &Reserve) -> rusqlite::Result<()> {
-    if !reserve.is_released() {
-        checkpoint(connection, CheckpointMode::TRUNCATE)?;
-    } else if reserve::covers_growth(connection) {
-        checkpoint(connection, CheckpointMode::PASSIVE)?;
-    }
-    Ok(())
+/// Moves the write-ahead log into the database; false where there is no room. It keeps its file,
+/// whose room nobody else can take.
+fn move_log(connection: &Connection) -> rusqlite::Result<bool> {
+    checkpoint(connection, CheckpointMode::PASSIVE)
 }
 
 pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError {

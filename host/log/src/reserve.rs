@@ -1,23 +1,56 @@
-//! A file that takes up room, so that there is some left for deleting when the disk is full.
+//! Room that is kept for the time when the disk is full: a file for the database to grow into, and the
+//! write-ahead log's own file for what is written then.
+//!
+//! Invariant: room that is needed for deleting is never given back to a full disk. Whoever else takes
+//! it would keep it, also over a kill and a restart.
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 
-/// Enough for the log of a few steps of retention, and for a checkpoint of what is not in the database
-/// at most times: twice the bytes at which one begins.
+/// Enough for a checkpoint of what is not in the database at most times: twice the bytes at which one
+/// begins. As much is enough for the log of many steps of retention.
 pub(crate) const BYTES: usize = 8 << 20;
-/// What will do as long as the database has as much room in itself.
-pub(crate) const LEAST: usize = 2 << 20;
+/// What must be free besides for the disk not to count as full any more.
+const LEAST: usize = 2 << 20;
 /// What a checkpoint must leave of it.
 const SPARE: usize = 256 << 10;
-/// How often making it anew is tried.
+/// How often making it anew is tried, and how long what did not fit is not tried again.
 const PAUSE: Duration = Duration::from_millis(250);
+/// It is given up in such steps, so that little is anybody's at a time: a kill in between leaves the
+/// rest here.
+const STEP: u64 = 1 << 20;
+/// The log's file is made longer in such pieces.
+const PIECE: usize = 64 << 10;
+
+/// Makes the log's file [`BYTES`] long, or as long as there is room: a log that starts anew writes over
+/// its file, for which a full disk has room. The writer's alone, between two transactions.
+///
+/// SQLite takes zeros behind its frames for the end of the log.
+pub(crate) fn hold(connection: &Connection) {
+    let Some(database) = connection.path() else {
+        return;
+    };
+    // Not synced: a sync would take up errors of what SQLite wrote, which are for SQLite to see.
+    let held = File::options()
+        .write(true)
+        .open(format!("{database}-wal"))
+        .and_then(|mut file| {
+            let mut length = file.seek(SeekFrom::End(0))?;
+            while length < BYTES as u64 {
+                length += file.write(&[0; PIECE])? as u64;
+            }
+            Ok(())
+        });
+    if let Err(error) = held {
+        tracing::debug!(%error, "the write-ahead log has less room of its own than it might need");
+    }
+}
 
 /// Whether a checkpoint makes the database grow by no more than the reserve. One that could not be
 /// finished would only use up the room in which records can be deleted.
@@ -37,8 +70,16 @@ pub(crate) fn covers_growth(connection: &Connection) -> bool {
 #[derive(Debug)]
 pub(crate) struct Reserve {
     path: PathBuf,
-    /// When it was given up, or when making it anew was last tried.
-    missing_since: Option<Instant>,
+    missing: Option<Missing>,
+}
+
+/// Since when something was last tried.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    /// To write what did not fit.
+    refused: Instant,
+    /// To make the reserve anew.
+    tried: Instant,
 }
 
 impl Reserve {
@@ -46,75 +87,77 @@ impl Reserve {
     pub(crate) fn assume(dir: &Path) -> Self {
         Self {
             path: dir.join("reserve"),
-            missing_since: None,
+            missing: None,
         }
     }
 
     /// Makes the file where it is missing and was not given up; a full disk is no error.
     pub(crate) fn ensure(&mut self) {
         let whole = fs::metadata(&self.path).is_ok_and(|file| file.len() == BYTES as u64);
-        if !whole && self.missing_since.is_none() && self.make(BYTES, 0).is_err() {
-            self.release();
+        if !whole && self.missing.is_none() && self.make(0).is_err() {
+            while self.shrink() {}
         }
     }
 
-    /// Gives the room up: from now on only what frees room is to be written. True where there was
-    /// room to give up.
-    pub(crate) fn release(&mut self) -> bool {
-        let held = self.missing_since.is_none();
-        // It may be gone already.
-        let _ = fs::remove_file(&self.path);
-        self.missing_since = Some(Instant::now());
-        held
+    /// Gives some of the room up, for what did not fit. False where there is none left.
+    pub(crate) fn shrink(&mut self) -> bool {
+        let now = Instant::now();
+        let tried = self.missing.map_or(now, |missing| missing.tried);
+        self.missing = Some(Missing {
+            refused: now,
+            tried,
+        });
+        let rest = File::options()
+            .write(true)
+            .open(&self.path)
+            .and_then(|file| {
+                let rest = file.metadata()?.len().saturating_sub(STEP);
+                file.set_len(rest)?;
+                Ok(rest)
+            });
+        match rest {
+            Ok(rest) if rest > 0 => true,
+            // It may be gone already.
+            _ => fs::remove_file(&self.path).is_ok(),
+        }
     }
 
     /// Whether it was given up and not made again.
     pub(crate) fn is_released(&self) -> bool {
-        self.missing_since.is_some()
+        self.missing.is_some()
     }
 
-    /// Whether the disk counts as full. Tries to make the reserve anew, not too often; there must be
-    /// as much room again, unless the database itself is `roomy`. Then the disk may stay full:
-    /// `shorten` frees what it can, and [`LEAST`] will do.
-    pub(crate) fn is_missing(
-        &mut self,
-        roomy: impl FnOnce() -> bool,
-        shorten: impl FnOnce(),
-    ) -> bool {
-        let Some(since) = self.missing_since else {
+    /// Whether something did not fit a moment ago.
+    pub(crate) fn is_pausing(&self) -> bool {
+        self.missing
+            .is_some_and(|missing| missing.refused.elapsed() < PAUSE)
+    }
+
+    /// Makes it anew where it was given up, if it is time to and there is room to spare. True where
+    /// that was tried in vain.
+    pub(crate) fn remake(&mut self) -> bool {
+        let Some(missing) = &mut self.missing else {
             return false;
         };
-        if since.elapsed() < PAUSE {
-            return true;
+        if missing.tried.elapsed() < PAUSE {
+            return false;
         }
-        let made = if roomy() {
-            self.try_make(BYTES, 0) || {
-                shorten();
-                self.try_make(BYTES, 0) || self.try_make(LEAST, 0)
-            }
-        } else {
-            self.try_make(BYTES, BYTES)
-        };
+        missing.tried = Instant::now();
+        let made = self.make(LEAST).is_ok();
         if made {
-            self.missing_since = None;
+            self.missing = None;
+        } else {
+            // Nothing is left behind.
+            let _ = fs::remove_file(&self.path);
         }
         !made
     }
 
-    /// Leaves nothing behind where it fails.
-    fn try_make(&mut self, bytes: usize, spare: usize) -> bool {
-        let made = self.make(bytes, spare).is_ok();
-        if !made {
-            self.release();
-        }
-        made
-    }
-
-    fn make(&self, bytes: usize, spare: usize) -> io::Result<()> {
+    fn make(&self, spare: usize) -> io::Result<()> {
         let mut file = File::create(&self.path)?;
         // Zeros that are written, since a hole takes no room.
-        file.write_all(&vec![0; bytes + spare])?;
-        file.set_len(bytes as u64)?;
+        file.write_all(&vec![0; BYTES + spare])?;
+        file.set_len(BYTES as u64)?;
         file.sync_data()
     }
 }

@@ -23,9 +23,9 @@ use crate::{
     checkpoint::Wal,
     group::{Group, Stamp, Written},
     options::Fatal,
-    queue::{CommitReply, Job, Queue, TrimReply},
-    reserve::{self, Reserve},
+    queue::{self, CommitReply, Job, Queue, TrimReply},
     retention::{self, Trimmed},
+    room::Room,
     shard::{Shard, Shards},
     stats::{Counters, add},
     tail::Budget,
@@ -55,7 +55,7 @@ impl Shared {
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) connection: Connection,
-    pub(crate) reserve: Reserve,
+    pub(crate) room: Room,
     pub(crate) budget: Budget,
     pub(crate) clock: fn() -> Millis,
     /// The newest durable transaction.
@@ -95,7 +95,10 @@ impl Writer {
     fn turn(&mut self, jobs: Vec<Job>) -> Result<(), String> {
         let began = Instant::now();
         let shared = self.shared.clone();
-        let full = self.is_full();
+        let mut left = Left {
+            bytes: (self.room).left(&self.connection, &shared.wal, &shared.counters)?,
+            used: false,
+        };
         let stamp = Stamp {
             epoch: shared.epoch,
             now: (self.clock)(),
@@ -110,7 +113,7 @@ impl Writer {
         };
         for job in jobs {
             match job {
-                Job::Commit { commit, reply, .. } if full && !frees_room(&commit) => {
+                Job::Commit { commit, reply, .. } if !left.takes(&commit) => {
                     add(&shared.counters.full, 1);
                     drop(reply.send(Err(CommitError::Full)));
                 }
@@ -146,27 +149,6 @@ impl Writer {
                 Err(why)
             }
         }
-    }
-
-    /// Whether only what frees room may be written.
-    fn is_full(&mut self) -> bool {
-        if self.shared.wal.take_full() {
-            self.reserve.release();
-        }
-        let Self {
-            connection,
-            reserve,
-            shared,
-            ..
-        } = self;
-        let roomy = || {
-            let free: rusqlite::Result<u32> =
-                connection.pragma_query_value(None, "freelist_count", |row| row.get(0));
-            shared.wal.is_more(free.unwrap_or(0).into(), reserve::LEAST)
-        };
-        let missing = reserve.is_missing(roomy, || shared.wal.shorten(connection));
-        shared.wal.set_tight(missing);
-        missing
     }
 
     fn transact(&mut self, group: &mut Group<'_>, turn: &mut Turn) -> Result<Written, Failed> {
@@ -267,13 +249,10 @@ impl Writer {
                 .map_err(|error| format!("cannot roll back after the disk was full: {error}"))?;
         }
         self.stuck = true;
-        // What is in the database need not be in the log: its file has room from the beginning on.
-        // At first without the reserve's room, which is for the log if the database needs none.
         let Shared { wal, counters, .. } = &*self.shared;
-        wal.pass(&self.connection, counters)?;
-        let again = self.reserve.release();
-        wal.set_tight(true);
-        wal.pass(&self.connection, counters)?;
+        let held = self.room.give_up(&self.connection, wal, counters)?;
+        // Trims may have failed for what was written with them.
+        let again = held || !(turn.answers.is_empty() || turn.trims.is_empty());
         add(&self.shared.counters.full, turn.answers.len());
         for (reply, ..) in turn.answers {
             drop(reply.send(Err(CommitError::Full)));
@@ -320,6 +299,28 @@ impl Failed {
 )]
 fn durable(appended: Vec<Appended>) -> Durable<Vec<Appended>> {
     Durable::after_sync(appended)
+}
+
+/// What may be written in one transaction that frees no room.
+struct Left {
+    bytes: usize,
+    used: bool,
+}
+
+impl Left {
+    /// Whether a commit goes into the transaction. One of any size may try alone.
+    fn takes(&mut self, commit: &Commit) -> bool {
+        if frees_room(commit) {
+            return true;
+        }
+        let weight = queue::weight(commit);
+        if self.bytes == 0 || (self.used && weight > self.bytes) {
+            return false;
+        }
+        self.used = true;
+        self.bytes = self.bytes.saturating_sub(weight);
+        true
+    }
 }
 
 /// Whether a commit may use the room that was kept for making room.

@@ -48,7 +48,7 @@ async fn accepted(log: &SqliteLog, commit: Commit) {
 }
 
 /// Appends until it succeeds.
-async fn resumed(log: &SqliteLog) {
+pub(crate) async fn resumed(log: &SqliteLog) {
     let succeeds = accepted(log, records(1, &["resumed"]));
     timeout(DEADLINE, succeeds).await.unwrap();
 }
@@ -99,10 +99,10 @@ async fn what_does_not_fit_is_refused_whole_and_reads_go_on() {
 }
 
 /// A file system of a few megabytes, unmounted with the test.
-struct SmallDisk(World);
+pub(crate) struct SmallDisk(pub(crate) World);
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    pub(crate) fn mount() -> Option<Self> {
         let world = World::new();
         let mut mount = Command::new("mount");
         mount
@@ -129,7 +129,7 @@ impl Drop for SmallDisk {
     }
 }
 
-fn open(dir: &Path, world: &World) -> SqliteLog {
+pub(crate) fn open(dir: &Path, world: &World) -> SqliteLog {
     loop {
         let options = Options {
             dir: dir.join("data"),
@@ -173,7 +173,7 @@ async fn a_full_disk_still_has_room_for_deleting() {
     };
     let log = open(disk.0.dir(), &disk.0);
     let count = fill(&log).await;
-    assert_eq!(trimmed(&log).await, count);
+    assert_eq!(trimmed(&log, SHARD).await, count);
     let drops = vec![ShardNumber(2)];
     log.commit(Commit {
         drops,
@@ -190,19 +190,31 @@ async fn a_full_disk_still_has_room_for_deleting() {
 
 const FILL: &str = "MILLSTREAM_LOG_TEST_FILL";
 
-/// Commits as often as the environment says, or until the disk is full, says so, and waits to be
-/// killed. Does nothing without an environment.
+/// What a host commits before it is killed: so many records, or as many as there is room for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) times: usize,
+    pub(crate) bytes: usize,
+    pub(crate) shards: u32,
+}
+
+/// Commits what the environment says, tells how much of it was taken, and waits to be killed. Does
+/// nothing without an environment.
 #[tokio::test]
 async fn child() {
     let Some(dir) = env::var_os(FILL) else {
         return;
     };
-    let times: usize = env::var("TIMES").unwrap().parse().unwrap();
+    let number = |name| env::var(name).unwrap().parse::<usize>().unwrap();
     let log = SqliteLog::open(Options::new(dir)).unwrap();
-    let data = "x".repeat(100_000);
-    let mut taken = 0;
-    while taken < times && log.commit(records(1, &[&data])).await.is_ok() {
-        taken += 1;
+    let data = "x".repeat(number("BYTES"));
+    let (times, mut shards, mut taken) = (number("TIMES"), (1..).take(number("SHARDS")).cycle(), 0);
+    while taken < times {
+        match log.commit(records(shards.next().unwrap(), &[&data])).await {
+            Ok(_) => taken += 1,
+            Err(CommitError::Full) => break,
+            Err(error) => panic!("{error}"),
+        }
     }
     std::io::stdout()
         .write_all(format!("taken {taken}\n").as_bytes())
@@ -210,11 +222,13 @@ async fn child() {
     std::future::pending::<()>().await;
 }
 
-/// A host that commits so often, if there is room, and is killed; gives how often it did.
-fn killed(dir: &Path, times: usize) -> u64 {
+/// A host that commits, if there is room, and is killed; gives how often it did.
+pub(crate) fn killed(dir: &Path, load: Load) -> u64 {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["full::child", "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(FILL, dir).env("TIMES", times.to_string());
+    command.env(FILL, dir).env("TIMES", load.times.to_string());
+    command.env("BYTES", load.bytes.to_string());
+    command.env("SHARDS", load.shards.to_string());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let taken = lines.find_map(|line| {
@@ -228,7 +242,7 @@ fn killed(dir: &Path, times: usize) -> u64 {
 }
 
 /// Takes every free byte of the disk.
-fn ballast(disk: &Path) {
+pub(crate) fn ballast(disk: &Path) {
     let mut file = File::create(disk.join("ballast")).unwrap();
     for piece in [1 << 20, 4096, 1] {
         while file.write_all(&vec![0; piece]).is_ok() {}
@@ -236,11 +250,11 @@ fn ballast(disk: &Path) {
     file.sync_all().unwrap();
 }
 
-/// Trims everything; gives how many records went.
-async fn trimmed(log: &SqliteLog) -> u64 {
+/// Trims all of a shard; gives how many records went.
+pub(crate) async fn trimmed(log: &SqliteLog, shard: ShardNumber) -> u64 {
     let (mut gone, mut step) = (0, 1);
     while step > 0 {
-        step = match log.trim(SHARD, Millis(u64::MAX)).await {
+        step = match log.trim(shard, Millis(u64::MAX)).await {
             Ok(step) => step,
             // A checkpoint may be using the room at this moment, and gives it back when it is done.
             Err(CommitError::Full) => {
@@ -269,7 +283,7 @@ async fn recovers(disk: &SmallDisk, count: u64) {
         ..Commit::default()
     };
     timeout(DEADLINE, accepted(&log, deleted)).await.unwrap();
-    assert_eq!(timeout(DEADLINE, trimmed(&log)).await.unwrap(), all);
+    assert_eq!(timeout(DEADLINE, trimmed(&log, SHARD)).await.unwrap(), all);
     resumed(&log).await;
     let epoch = log.stats().epoch;
     drop(log);
@@ -287,7 +301,12 @@ async fn what_was_killed_on_a_full_disk_opens_again() {
             eprintln!("skipped: cannot mount a tmpfs here");
             return;
         };
-        let count = killed(&disk.0.dir().join("data"), times);
+        let load = Load {
+            times,
+            bytes: 100_000,
+            shards: 1,
+        };
+        let count = killed(&disk.0.dir().join("data"), load);
         println!("killed after {count}");
         recovers(&disk, count).await;
     }

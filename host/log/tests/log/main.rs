@@ -19,4 +19,6 @@ mod read;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod world;

@@ -146,6 +146,15 @@ impl Wal {
         last
     }
 
+    /// Whether the database may have to grow by more than the reserve.
+    pub(crate) fn is_far_behind(&self) -> bool {
+        let progress = self.lock();
+        let behind = progress.pages.saturating_sub(progress.moved);
+        // What a reader holds back is not looked at again with every commit.
+        let far = self.pages(reserve::COVERED - STEP_BYTES / 4);
+        behind > far && progress.pages >= progress.retry_at
+    }
+
     /// Whether what is left is the writer's to move.
     fn is_last_step(&self, progress: &Progress) -> bool {
         let behind = progress.pages.saturating_sub(progress.moved);

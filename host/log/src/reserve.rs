@@ -20,6 +20,10 @@ pub(crate) const BYTES: usize = 8 << 20;
 const LEAST: usize = 2 << 20;
 /// What a checkpoint must leave of it.
 const SPARE: usize = 256 << 10;
+/// What a checkpoint may need that is to succeed on a full disk.
+pub(crate) const COVERED: u64 = (BYTES - SPARE) as u64;
+/// A disk with so much room left is not full before checkpoints have caught up.
+const AMPLE: u64 = 256 << 20;
 /// How often making it anew is tried, and how long what did not fit is not tried again.
 const PAUSE: Duration = Duration::from_millis(250);
 /// It is given up in such steps, so that little is anybody's at a time: a kill in between leaves the
@@ -55,15 +59,30 @@ pub(crate) fn hold(connection: &Connection) {
 /// Whether a checkpoint makes the database grow by no more than the reserve. One that could not be
 /// finished would only use up the room in which records can be deleted.
 pub(crate) fn covers_growth(connection: &Connection) -> bool {
-    let number = |pragma| {
-        connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0).map(u64::from))
-    };
-    let (Ok(pages), Ok(page_bytes)) = (number("page_count"), number("page_size")) else {
+    growth(connection).is_some_and(|growth| growth <= COVERED)
+}
+
+/// Whether a checkpoint can wait: the reserve covers it, or the disk has much more room than that.
+pub(crate) fn can_grow_later(connection: &Connection) -> bool {
+    let Some(growth) = growth(connection) else {
         return false;
     };
-    let file = connection.path().map(fs::metadata);
-    let length = file.and_then(Result::ok).map_or(0, |file| file.len());
-    (pages * page_bytes).saturating_sub(length) <= (BYTES - SPARE) as u64
+    let free = || {
+        let disk = rustix::fs::statvfs(connection.path()?).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    };
+    growth <= COVERED || free().is_some_and(|free| free >= growth + AMPLE)
+}
+
+/// By how much a checkpoint makes the database's file longer.
+fn growth(connection: &Connection) -> Option<u64> {
+    let number = |pragma| {
+        let number = connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
+        number.ok().map(u64::from)
+    };
+    let bytes = number("page_count")? * number("page_size")?;
+    let file = connection.path().map(fs::metadata)?;
+    Some(bytes.saturating_sub(file.map_or(0, |file| file.len())))
 }
 
 /// The reserve of a data directory.

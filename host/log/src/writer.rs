@@ -24,6 +24,7 @@ use crate::{
     group::{Group, Stamp, Written},
     options::Fatal,
     queue::{self, CommitReply, Job, Queue, TrimReply},
+    reserve,
     retention::{self, Trimmed},
     room::Room,
     shard::{Shard, Shards},
@@ -235,8 +236,13 @@ impl Writer {
     fn hand_over(&self) -> Result<(), String> {
         let wal = &self.shared.wal;
         let pages = self.wal_pages.load(Ordering::Relaxed);
+        let counters = &self.shared.counters;
         if wal.committed(pages, self.commit) {
-            wal.pass(&self.connection, &self.shared.counters)?;
+            wal.pass(&self.connection, counters)?;
+        }
+        // Once the disk is full it is too late.
+        if wal.is_far_behind() && !reserve::can_grow_later(&self.connection) {
+            wal.pass_next(&self.connection, counters)?;
         }
         Ok(())
     }

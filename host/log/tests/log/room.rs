@@ -60,7 +60,13 @@ async fn survives(load: Load, kills: usize) {
 
 #[tokio::test]
 async fn whoever_takes_the_room_after_a_kill_does_not_stop_the_log_for_good() {
-    for (bytes, shards, kills) in [(100_000, 1, 1), (20_000, 4, 2), (300_000, 2, 3)] {
+    let loads = [
+        (100_000, 1, 1),
+        (20_000, 4, 2),
+        (300_000, 2, 3),
+        (300_000, 16, 1),
+    ];
+    for (bytes, shards, kills) in loads {
         let load = Load {
             times: ENDLESS,
             bytes,

@@ -10,6 +10,7 @@ mod get_records;
 mod iterators;
 mod limits;
 mod malformed;
+mod monitoring;
 mod put_record;
 mod put_records;
 mod queue;

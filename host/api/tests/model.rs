@@ -26,7 +26,7 @@ use millstream_core::{
     port::{
         Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke,
         InvokeError, Invoked, LaneStatus, Later, Log, ModuleError, ModuleInfo, Modules, Page,
-        ReadError, ReadLimits, Span, Triggers,
+        ReadError, ReadLimits, Span, Triggers, Volume,
     },
     position::{Position, ShardNumber},
     time::Millis,
@@ -340,6 +340,16 @@ impl Log for Model {
 
     fn span(&self, shard: ShardNumber) -> Span {
         self.state.lock().unwrap().span(shard)
+    }
+
+    fn volume(&self, shard: ShardNumber) -> Volume {
+        let mut volume = Volume::default();
+        let state = self.state.lock().unwrap();
+        let slices = state.shards.get(&shard).into_iter().flatten();
+        for slice in slices {
+            volume.add(&slice.block);
+        }
+        volume
     }
 
     fn grown(&self, shard: ShardNumber, beyond: Position) -> Later<'static, Position> {

@@ -20,7 +20,8 @@ pub use self::{
         RecordFailure, State, Usage, Verdict,
     },
     log::{
-        Append, Appended, Commit, CommitError, Durable, Log, Page, Put, ReadError, ReadLimits, Span,
+        Append, Appended, Commit, CommitError, Durable, Log, Page, Put, ReadError, ReadLimits,
+        Span, Volume,
     },
     modules::{ModuleError, ModuleInfo, Modules},
     queues::{Handed, QueueError, Queues, Receive, Wish},

@@ -243,6 +243,7 @@ impl<'a> Group<'a> {
                 (state.next, state.arrival) = (next, arrival);
                 for block in placed {
                     budget.hold(&shard, &block);
+                    state.volume.add(&block.block);
                     state.tail.push_back(block);
                 }
                 shard.announce(state.span().next);

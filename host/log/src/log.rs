@@ -14,7 +14,10 @@ use std::{
 use bytes::Bytes;
 use millstream_core::{
     limit,
-    port::{Appended, Commit, CommitError, Durable, Later, Log, Page, ReadError, ReadLimits, Span},
+    port::{
+        Appended, Commit, CommitError, Durable, Later, Log, Page, ReadError, ReadLimits, Span,
+        Volume,
+    },
     position::{Position, ShardNumber},
     time::Millis,
 };
@@ -297,6 +300,11 @@ impl Log for SqliteLog {
             next: Position::START,
             last_arrival: Millis(0),
         })
+    }
+
+    fn volume(&self, shard: ShardNumber) -> Volume {
+        let shard = self.shards().get(shard);
+        shard.map(|shard| shard.state().volume).unwrap_or_default()
     }
 
     fn grown(&self, shard: ShardNumber, beyond: Position) -> Later<'static, Position> {

@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use millstream_core::{
-    port::{Appended, Commit, CommitError, Durable, Later, Log, Page, ReadError, ReadLimits, Span},
+    port::{
+        Appended, Commit, CommitError, Durable, Later, Log, Page, ReadError, ReadLimits, Span,
+        Volume,
+    },
     position::{Position, ShardNumber},
     time::Millis,
 };
@@ -65,6 +68,7 @@ impl Log for NullLog {
             }
             let first = Position::new(EPOCH, state.next);
             state.next += u64::from(append.block.len());
+            state.volume.add(&append.block);
             state.arrival = arrival;
             let next = state.next;
             state.trim(next);
@@ -91,6 +95,11 @@ impl Log for NullLog {
 
     fn span(&self, shard: ShardNumber) -> Span {
         self.shards.get_or_new(shard).state().span()
+    }
+
+    fn volume(&self, shard: ShardNumber) -> Volume {
+        let shard = self.shards.get(shard);
+        shard.map(|shard| shard.state().volume).unwrap_or_default()
     }
 
     fn grown(&self, shard: ShardNumber, beyond: Position) -> Later<'static, Position> {

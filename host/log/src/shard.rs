@@ -11,7 +11,7 @@ use std::{
 };
 
 use millstream_core::{
-    port::Span,
+    port::{Span, Volume},
     position::{Position, ShardNumber},
     time::Millis,
 };
@@ -97,6 +97,8 @@ pub(crate) struct State {
     /// It takes no more records.
     pub(crate) closed: bool,
     pub(crate) runs: Runs,
+    /// What was appended since the log was opened.
+    pub(crate) volume: Volume,
     /// The newest blocks, without a gap up to `next`.
     pub(crate) tail: VecDeque<Placed>,
 }

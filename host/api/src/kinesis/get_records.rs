@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     error::Fault,
+    native::metrics::shards::volume,
     wire::{
         answer::{Answer, Shared},
         schema::{self, Member},
@@ -73,8 +74,10 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     if input.dry_run == Some(true) {
         return Err(Fault::DryRun);
     }
+    let watched = call.kinesis.app.metrics.shards();
     let quotas = call.kinesis.app.quotas.as_deref();
     if quotas.is_some_and(|quotas| !quotas.reads(shard.number, now)) {
+        watched.refused_read(&stream, shard.number);
         let stream = call.named(stream.name.name());
         return Err(Fault::Throughput(exceeded(&shard.id(), &stream)));
     }
@@ -99,9 +102,12 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
         };
         next.seal(key)
     });
+    let behind = millis_behind(&page, position, span, now);
+    watched.gave(&stream, shard.number, || volume(&page));
+    watched.aged(&stream, shard.number, behind);
     let rest = Rest {
         next_shard_iterator: next,
-        millis_behind_latest: millis_behind(&page, position, span, now),
+        millis_behind_latest: behind,
         child_shards: if ended {
             ChildShard::of(&stream, shard.index)
         } else {

@@ -1,6 +1,6 @@
 //! What PutRecord and PutRecords share: records as they stand in a body, decoded once, into blocks.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use millstream_core::{
     catalog::Stream,
@@ -167,6 +167,8 @@ pub(super) struct Ready {
     pub(super) planned: Planned,
     /// Whether they are said to be encrypted.
     pub(super) encrypted: bool,
+    /// The stream again, where figures of its shards are shown.
+    pub(super) watched: Option<Arc<Stream>>,
 }
 
 /// How often records are routed anew because a shard was closed while they were on their way.
@@ -188,7 +190,14 @@ impl Call<'_> {
                     routes += 1;
                     self.kinesis.app.control.current().await;
                 }
-                Ok(durable) => return Ok((ready, durable)),
+                Ok(durable) => {
+                    if let Some(stream) = &ready.watched {
+                        let refused = ready.planned.refused.iter().map(|&(_, shard)| shard);
+                        let shards = self.kinesis.app.metrics.shards();
+                        shards.refused_puts(stream, refused);
+                    }
+                    return Ok((ready, durable));
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -82,6 +82,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
         stream,
         planned,
         encrypted,
+        watched: _,
     } = ready;
     let Some(&Appended { first, arrival }) = durable.first() else {
         let shard = planned.refused.first().map(|&(_, shard)| shard_id(shard));
@@ -124,6 +125,7 @@ impl Call<'_> {
             stream: self.named(stream.name.name()),
             planned,
             encrypted: stream.encryption_key.is_some(),
+            watched: (!stream.monitored.is_empty()).then_some(stream),
         })
     }
 

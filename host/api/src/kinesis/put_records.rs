@@ -100,6 +100,7 @@ impl Call<'_> {
             stream: self.named(stream.name.name()),
             planned,
             encrypted: stream.encryption_key.is_some(),
+            watched: (!stream.monitored.is_empty()).then_some(stream),
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Counting is an atomic addition: routes get their counters when the router is built.
 
+pub(crate) mod shards;
 mod text;
 
 use std::{
@@ -21,7 +22,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub use self::text::{Kind, family, histogram, sample};
+pub use self::{
+    shards::Shards,
+    text::{Kind, family, histogram, sample},
+};
 use crate::app::App;
 
 /// Upper bounds of the put histogram's buckets, in microseconds.
@@ -40,6 +44,7 @@ pub struct Metrics {
     records_in: AtomicU64,
     bytes_in: AtomicU64,
     puts: Histogram,
+    shards: Shards,
     sources: Mutex<Vec<Source>>,
 }
 
@@ -76,6 +81,12 @@ impl Metrics {
         self.records_in.fetch_add(records, Relaxed);
         self.bytes_in.fetch_add(bytes, Relaxed);
         self.puts.observe(took);
+    }
+
+    /// What is counted of single shards.
+    #[must_use]
+    pub fn shards(&self) -> &Shards {
+        &self.shards
     }
 
     /// Has `source` called for each `/metrics`; see [`family`] and [`sample`] for what it writes.
@@ -195,7 +206,10 @@ pub(super) async fn count(
 /// `GET /metrics`
 pub(super) async fn get(State(app): State<App>) -> impl IntoResponse {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], app.metrics.render())
+    let mut text = app.metrics.render();
+    let shards = app.metrics.shards();
+    shards.render(&mut text, &app.control.catalog(), app.log.as_ref());
+    ([(header::CONTENT_TYPE, kind)], text)
 }
 
 #[cfg(test)]

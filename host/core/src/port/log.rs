@@ -182,6 +182,23 @@ pub struct Span {
     pub last_arrival: Millis,
 }
 
+/// What a shard has taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// How many records.
+    pub records: u64,
+    /// Bytes of their keys and data.
+    pub bytes: u64,
+}
+
+impl Volume {
+    /// Counts the records of a block; the work is the same however many there are.
+    pub fn add(&mut self, block: &Block) {
+        self.records += u64::from(block.len());
+        self.bytes += block.payload(0..block.len()) as u64;
+    }
+}
+
 /// The shard log.
 pub trait Log: Send + Sync + fmt::Debug + 'static {
     /// Writes everything in `commit` atomically and durably; answers in the order of its appends.
@@ -203,6 +220,10 @@ pub trait Log: Send + Sync + fmt::Debug + 'static {
 
     /// What the shard holds. From memory, without waiting.
     fn span(&self, shard: ShardNumber) -> Span;
+
+    /// What was appended to the shard since the log was opened, by whomever. From memory, without
+    /// waiting.
+    fn volume(&self, shard: ShardNumber) -> Volume;
 
     /// Waits until the shard's `next` is beyond `beyond`, and gives it. At once where it is already.
     fn grown(&self, shard: ShardNumber, beyond: Position) -> Later<'static, Position>;

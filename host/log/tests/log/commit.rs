@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use millstream_core::{
     limit,
-    port::{Commit, CommitError, Log as _, ReadLimits},
+    port::{Commit, CommitError, Log as _, ReadLimits, Volume},
     position::{Position, ShardNumber},
     time::Millis,
 };
@@ -32,6 +32,29 @@ async fn a_commit_is_read_back_from_the_tail_and_after_a_reopen() {
         .await
         .unwrap();
     assert_eq!(values, [Some(Bytes::from("v")), None]);
+}
+
+#[tokio::test]
+async fn what_a_shard_took_is_counted_from_the_opening_on() {
+    let world = World::new();
+    let log = world.open();
+    let volume = |log: &SqliteLog, shard| {
+        let Volume { records, bytes } = log.volume(ShardNumber(shard));
+        (records, bytes)
+    };
+    assert_eq!(volume(&log, 1), (0, 0));
+    let two = Commit {
+        appends: vec![append(1, &["a", "bb"]), append(2, &["c"])],
+        ..Commit::default()
+    };
+    let _durable = log.commit(two).await.unwrap();
+    let _durable = log.commit(records(1, &["ddd"])).await.unwrap();
+    // Each with its key of three bytes.
+    assert_eq!((volume(&log, 1), volume(&log, 2)), ((3, 15), (1, 4)));
+    assert_eq!(log.trim(ShardNumber(1), Millis(u64::MAX)).await, Ok(3));
+    assert_eq!(volume(&log, 1), (3, 15));
+    log.close();
+    assert_eq!(volume(&world.open(), 1), (0, 0));
 }
 
 #[tokio::test]

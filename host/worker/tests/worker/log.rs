@@ -12,7 +12,7 @@ use millstream_core::{
     block::{Block, Slice},
     port::{
         Append, Appended, Commit, CommitError, Durable, Later, Log, Page, ReadError, ReadLimits,
-        Span,
+        Span, Volume,
     },
     position::{Position, ShardNumber},
     time::Millis,
@@ -195,6 +195,20 @@ impl Log for ModelLog {
             next: shard.map_or(Position::START, |shard| *shard.next.borrow()),
             last_arrival: Millis(0),
         }
+    }
+
+    fn volume(&self, shard: ShardNumber) -> Volume {
+        let mut volume = Volume::default();
+        let inner = self.inner.lock().unwrap();
+        let slices = inner
+            .shards
+            .get(&shard)
+            .into_iter()
+            .flat_map(|shard| &shard.slices);
+        for slice in slices {
+            volume.add(&slice.block);
+        }
+        volume
     }
 
     fn grown(&self, shard: ShardNumber, beyond: Position) -> Later<'static, Position> {

@@ -32,6 +32,7 @@ pub(super) fn render(form: Form, ready: &Ready, appended: &[Appended]) -> Vec<u8
         stream,
         planned,
         encrypted,
+        watched: _,
     } = ready;
     let lane = |(shard, appended): (&Shard, &Appended)| Lane {
         number: SequenceNumber::of(shard, appended.first, appended.arrival).digits(),

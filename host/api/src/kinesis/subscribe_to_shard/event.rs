@@ -22,6 +22,7 @@ use crate::{
         records::{Records, render},
         shard::ChildShard,
     },
+    native::metrics::shards::volume,
     wire::{eventstream, form::Form},
 };
 
@@ -122,6 +123,7 @@ impl Told<'_> {
             next,
             oldest: page.slices.first().map_or(now, |slice| slice.arrival),
             is_last,
+            given: volume(page),
             made: Instant::now(),
         }
     }

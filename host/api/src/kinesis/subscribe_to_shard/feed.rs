@@ -8,8 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use millstream_core::position::Position;
-use millstream_core::{position::ShardNumber, time::Millis};
+use millstream_core::{
+    port::Volume,
+    position::{Position, ShardNumber},
+    time::Millis,
+};
 use tokio::time::Instant;
 
 use crate::wire::form::Form;
@@ -32,6 +35,8 @@ pub(super) struct Frame {
     pub(super) oldest: Millis,
     /// Whether nothing comes after it.
     pub(super) is_last: bool,
+    /// What it gives.
+    pub(super) given: Volume,
     pub(super) made: Instant,
 }
 
@@ -131,6 +136,7 @@ mod tests {
             next: Position(from + 1),
             oldest: Millis(10),
             is_last: false,
+            given: Volume::default(),
             made: Instant::now(),
         }
     }

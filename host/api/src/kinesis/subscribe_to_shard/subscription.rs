@@ -193,6 +193,8 @@ impl Subscription {
         let before = self.app.log.span(number);
         if before.next > self.place.position {
             if let Some(frame) = self.records(stream, shard).await? {
+                let watched = self.app.metrics.shards();
+                watched.gave(stream, number, || frame.given);
                 return Ok(Some(frame));
             }
             // Positions without records, as after the log was opened anew.

@@ -19,7 +19,11 @@ const WALLS: &[(&str, &[&str])] = &[
         &["millstream-core", "millstream-bindings"],
     ),
     ("millstream-bindings", &[]),
-    ("millstream-sdk", &["millstream-sdk-macro"]),
+    (
+        "millstream-sdk",
+        &["millstream-sdk-macro", "millstream-aggregate"],
+    ),
+    ("millstream-aggregate", &[]),
     ("millstream-sdk-macro", &[]),
     ("guest-access-log", &["millstream-sdk"]),
     ("guest-metrics", &["millstream-sdk"]),

@@ -52,7 +52,7 @@ impl Batch {
     pub fn get(&self, index: usize) -> Option<Record<'_>> {
         Some(Record {
             index,
-            sequence_number: *self.sequence_numbers.get(index)?,
+            sequence_numbers: self.sequence_numbers.get(..=index)?,
             arrival_ms: *self.arrival_ms.get(index)?,
             key: str::from_utf8(slice(&self.keys, &self.key_ends, index)?)
                 .expect("the host gives keys in UTF-8"),

@@ -44,6 +44,7 @@ mod bindings;
 #[doc(hidden)]
 pub mod component;
 
+pub use millstream_aggregate::{self as aggregate, UserRecord};
 pub use millstream_sdk_macro::handler;
 
 pub use self::{

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use millstream_aggregate::{UserRecord, unpack};
 use serde::Deserialize;
 
 use crate::Error;
@@ -13,7 +14,8 @@ use crate::Error;
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     pub(crate) index: usize,
-    pub(crate) sequence_number: u64,
+    /// Those of the batch up to its own.
+    pub(crate) sequence_numbers: &'a [u64],
     pub(crate) arrival_ms: u64,
     pub(crate) key: &'a str,
     pub(crate) data: &'a [u8],
@@ -61,9 +63,85 @@ impl<'a> Record<'a> {
         self.arrival_ms
     }
 
-    /// Rises along the shard and never names two records; not dense.
+    /// Rises along the shard and never names two records of it; not dense. Records that were packed
+    /// into one share its number: see [`Record::sub_sequence_number`].
     #[must_use]
     pub fn sequence_number(&self) -> u64 {
-        self.sequence_number
+        self.sequence_numbers[self.sequence_numbers.len() - 1]
+    }
+
+    /// Which of the records that share its sequence number this is, from 0. More than one does where
+    /// the trigger has `unpack_aggregated_records`.
+    #[must_use]
+    pub fn sub_sequence_number(&self) -> u64 {
+        let own = self.sequence_number();
+        let before = self
+            .sequence_numbers
+            .partition_point(|&number| number < own);
+        (self.sequence_numbers.len() - 1 - before) as u64
+    }
+
+    /// What Amazon's producer library packed into this record; the record itself, once, where it is
+    /// an ordinary one.
+    ///
+    /// For triggers that do not unpack: a failure is then one of the whole record.
+    ///
+    /// ```
+    /// use millstream_sdk::{Context, Error, Record, UserRecord, aggregate, handler, testing};
+    ///
+    /// /// Passes on what was packed, each under its own key.
+    /// #[handler]
+    /// fn unpacked(record: Record<'_>, cx: &mut Context) -> Result<(), Error> {
+    ///     for user in record.user_records() {
+    ///         cx.emit("out", user.partition_key, user.data)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// # fn main() {
+    /// let user = |partition_key, data| UserRecord { partition_key, explicit_hash_key: None, data };
+    /// let packed = aggregate::pack(&[user("ann", &b"1"[..]), user("bob", b"2")]);
+    /// let outcome = testing::run(unpacked, [("ann", &packed[..]), ("cid", b"3")]);
+    /// assert_eq!(outcome.texts("out"), ["1", "2", "3"]);
+    /// assert_eq!(outcome.outputs["out"][1].0, "bob");
+    /// # }
+    /// ```
+    pub fn user_records(&self) -> impl Iterator<Item = UserRecord<'a>> + use<'a> {
+        let itself = UserRecord {
+            partition_key: self.key,
+            explicit_hash_key: None,
+            data: self.data,
+        };
+        unpack(self.data)
+            .unwrap_or_else(|| vec![itself])
+            .into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Batch;
+
+    /// Records without key and data, of these numbers.
+    fn batch(sequence_numbers: &[u64]) -> Batch {
+        let ends = vec![0; sequence_numbers.len()];
+        Batch {
+            sequence_numbers: sequence_numbers.to_vec(),
+            arrival_ms: vec![0; sequence_numbers.len()],
+            key_ends: ends.clone(),
+            keys: Vec::new(),
+            data_ends: ends,
+            data: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn records_of_one_number_are_told_apart() {
+        let batch = batch(&[4, 7, 7, 7, 9, 9]);
+        let seen: Vec<_> = batch
+            .records()
+            .map(|record| (record.sequence_number(), record.sub_sequence_number()))
+            .collect();
+        assert_eq!(seen, [(4, 0), (7, 0), (7, 1), (7, 2), (9, 0), (9, 1)]);
     }
 }

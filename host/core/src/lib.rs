@@ -1,6 +1,7 @@
 //! Decisions: what a record, a block, a stream and a trigger are, and what follows from an event.
 //!
-//! This crate imports nothing of the workspace and touches nothing of the world.
+//! This crate imports nothing of the workspace but the format of aggregated records, and touches
+//! nothing of the world.
 //! Time, randomness and ids are arguments; `clippy.toml` beside the manifest bans the ambient calls.
 //! The modules below stand in the order in which a record meets them.
 

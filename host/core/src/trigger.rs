@@ -12,6 +12,7 @@ pub mod effect;
 pub mod machine;
 pub mod policy;
 pub mod retry;
+pub mod unpack;
 pub mod verdict;
 
 pub use self::{

@@ -73,6 +73,9 @@ pub(crate) struct Create {
     /// The stream that takes records that were given up, with the reason.
     #[arg(long, value_name = "NAME")]
     on_failure_stream: Option<String>,
+    /// Give the function the records that Amazon's producer library packed into one.
+    #[arg(long)]
+    unpack_aggregated_records: bool,
     /// Create it paused.
     #[arg(long)]
     disabled: bool,
@@ -166,6 +169,9 @@ impl Create {
             json!(self.maximum_record_age_in_seconds),
         );
         set("on_failure_stream", json!(self.on_failure_stream));
+        if self.unpack_aggregated_records {
+            set("unpack_aggregated_records", json!(true));
+        }
         set("enabled", json!(!self.disabled));
         Value::Object(settings)
     }
@@ -242,13 +248,14 @@ mod tests {
         let given = settings(
             "--starting-position latest --batch-size 7 --maximum-batching-window-in-seconds 1 \
              --maximum-retry-attempts -1 --maximum-record-age-in-seconds 60 \
-             --bisect-batch-on-function-error --on-failure-stream d --disabled",
+             --bisect-batch-on-function-error --on-failure-stream d \
+             --unpack-aggregated-records --disabled",
         );
         let expected = json!({"stream": "s", "function": "f", "starting_position": "LATEST",
             "batch_size": 7, "maximum_batching_window_in_seconds": 1,
             "maximum_retry_attempts": -1, "maximum_record_age_in_seconds": 60,
             "bisect_batch_on_function_error": true,
-            "on_failure_stream": "d", "enabled": false});
+            "on_failure_stream": "d", "unpack_aggregated_records": true, "enabled": false});
         assert_eq!(given, expected);
         // What core reads must be what we write.
         let parsed: millstream_core::catalog::TriggerSettings =

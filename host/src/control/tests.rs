@@ -155,6 +155,7 @@ impl World {
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,
             on_failure_stream: None,
+            unpack_aggregated_records: false,
             enabled: true,
         };
         let request = Request::PutTrigger {

@@ -24,7 +24,7 @@ pub enum StartingPosition {
     AtTimestamp,
 }
 
-/// Lambda's settings, by Lambda's names in snake case, with Lambda's defaults and ranges.
+/// Lambda's settings, by Lambda's names in snake case, with Lambda's defaults and ranges; one is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerSettings {
@@ -55,6 +55,10 @@ pub struct TriggerSettings {
     /// The stream that takes the records that were given up, with the reason.
     #[serde(default)]
     pub on_failure_stream: Option<StreamName>,
+    /// Whether the function gets the user records that Amazon's producer library packed into one
+    /// record. Ours: Lambda leaves that to the function.
+    #[serde(default)]
+    pub unpack_aggregated_records: bool,
     /// Whether it runs.
     #[serde(default = "defaults::enabled")]
     pub enabled: bool,

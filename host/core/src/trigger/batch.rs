@@ -1,8 +1,12 @@
 //! A batch while it is put together: which records are in it, and when it is full.
 
+use std::sync::Arc;
+
+use super::unpack::{Folded, Unpacked};
 use crate::{
     batch::Columns,
     block::{Block, Slice},
+    port::Verdict,
     position::Position,
     time::Millis,
 };
@@ -13,6 +17,10 @@ pub struct Batch {
     slices: Vec<Slice>,
     records: usize,
     bytes: usize,
+    /// What the function gets in place of the records, where they are unpacked.
+    unpacked: Option<Unpacked>,
+    /// Whether the function ended within a record of a longer batch.
+    is_short: bool,
 }
 
 /// What a batch may hold.
@@ -147,8 +155,56 @@ impl Batch {
 
     /// What a guest is called with.
     #[must_use]
-    pub fn columns(&self) -> Columns {
-        Columns::gather(&self.slices)
+    pub fn columns(&self) -> Arc<Columns> {
+        let gather = || Arc::new(Columns::gather(&self.slices));
+        let unpacked = self.unpacked.as_ref();
+        unpacked.map_or_else(gather, |unpacked| Arc::clone(unpacked.columns()))
+    }
+
+    /// The same with its aggregated records unpacked, cut to what a call has room for then.
+    #[must_use]
+    pub fn unpack(mut self) -> Self {
+        let unpacked = Unpacked::of(self.iter());
+        self.cut(unpacked.records());
+        self.unpacked = Some(unpacked);
+        self
+    }
+
+    /// What a verdict on what the guest was called with says of the records.
+    #[must_use]
+    pub fn fold(&self, verdict: Verdict) -> Folded {
+        match &self.unpacked {
+            Some(unpacked) => unpacked.fold(verdict),
+            None => Folded::Whole(verdict),
+        }
+    }
+
+    /// The records before `record`, within which the function ended: its effects may be committed
+    /// where it is called with those alone. A function that then ends within another one is shown the
+    /// first record only, so that no batch takes more than three calls.
+    #[must_use]
+    pub fn before(&self, record: usize) -> Self {
+        let mut before = Self {
+            slices: self.slices.clone(),
+            is_short: true,
+            ..Self::default()
+        };
+        before.cut(if self.is_short { 1 } else { record });
+        before.unpack()
+    }
+
+    /// Keeps the first `records` records.
+    fn cut(&mut self, records: usize) {
+        let mut left = records;
+        for slice in &mut self.slices {
+            let kept = left.min(slice.count());
+            // It is at most what it was before.
+            slice.range.end = slice.range.start + kept as u32;
+            left -= kept;
+        }
+        self.slices.retain(|slice| !slice.range.is_empty());
+        self.records = self.slices.iter().map(Slice::count).sum();
+        self.bytes = self.slices.iter().map(Slice::payload).sum();
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Policy {
     pub bisect: bool,
     /// How old a record may be when it is delivered; none: of any age.
     pub age_ms: Option<u64>,
+    /// Whether the function gets what aggregated records hold, in place of them.
+    pub unpacks: bool,
 }
 
 impl Policy {
@@ -31,6 +33,7 @@ impl Policy {
             retries: u32::try_from(settings.maximum_retry_attempts).ok(),
             bisect: settings.bisect_batch_on_function_error,
             age_ms: age.map(|seconds| seconds * 1000),
+            unpacks: settings.unpack_aggregated_records,
         }
     }
 

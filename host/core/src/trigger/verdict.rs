@@ -85,7 +85,7 @@ fn failed(error: String) -> Judgement {
 }
 
 /// What is wrong with the failures of an answer, if anything.
-fn disorder(failures: &[RecordFailure], records: usize) -> Option<String> {
+pub(super) fn disorder(failures: &[RecordFailure], records: usize) -> Option<String> {
     if let Some(beyond) = failures.iter().find(|f| f.index as usize >= records) {
         let index = beyond.index;
         return Some(format!("the function failed record {index} of {records}"));

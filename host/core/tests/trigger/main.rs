@@ -5,5 +5,6 @@
 mod bisect;
 mod failures;
 mod model;
+mod packed;
 mod windows;
 mod world;

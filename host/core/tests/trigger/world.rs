@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use millstream_aggregate::{UserRecord, pack, unpack};
 use millstream_core::{
     batch::Output,
     block::{BlockBuilder, Slice},
@@ -39,6 +40,7 @@ pub(crate) enum Fate {
 /// A record that was given up, as its dead letter has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
+    /// Its number; the first one's of those that are packed into it.
     pub(crate) record: usize,
     pub(crate) reason: String,
     pub(crate) attempts: u64,
@@ -58,6 +60,8 @@ pub(crate) struct World {
     pub(crate) now: Millis,
     epoch: u64,
     put: usize,
+    /// The number of the next record, or user record.
+    named: usize,
     shard: Vec<Slice>,
     keys: BTreeMap<Bytes, Bytes>,
     catalog: Catalog,
@@ -126,6 +130,7 @@ impl World {
             now: Millis(1_000_000),
             epoch: 1,
             put: 0,
+            named: 0,
             shard: Vec::new(),
             keys: BTreeMap::new(),
             catalog,
@@ -142,9 +147,35 @@ impl World {
     /// Puts so many records as one block. A record's data is its number, from 0.
     pub(crate) fn put(&mut self, records: usize) {
         let mut builder = BlockBuilder::default();
-        for i in 0..records {
-            builder.push("k", (self.put + i).to_string().as_bytes());
+        for _ in 0..records {
+            builder.push("k", &self.name());
         }
+        self.append(builder);
+    }
+
+    /// The same with a record for each of `users`, in which so many user records are packed.
+    pub(crate) fn put_packed(&mut self, users: &[usize]) {
+        let mut builder = BlockBuilder::default();
+        for &users in users {
+            let named: Vec<_> = (0..users).map(|_| self.name()).collect();
+            let user = |data| UserRecord {
+                partition_key: "user",
+                explicit_hash_key: None,
+                data,
+            };
+            let packed: Vec<_> = named.iter().map(|data| user(data)).collect();
+            builder.push("k", &pack(&packed));
+        }
+        self.append(builder);
+    }
+
+    fn name(&mut self) -> Vec<u8> {
+        self.named += 1;
+        (self.named - 1).to_string().into_bytes()
+    }
+
+    fn append(&mut self, builder: BlockBuilder) {
+        let records = builder.len();
         self.shard.push(Slice {
             block: builder.finish().unwrap(),
             range: 0..records as u32,
@@ -328,8 +359,11 @@ pub(crate) fn error() -> Answer {
     }))
 }
 
+/// What the function is given.
 fn numbers(batch: &Batch) -> Vec<usize> {
-    batch.iter().map(|record| number(record.data)).collect()
+    let columns = batch.columns();
+    let given = (0..columns.len()).map(|i| number(columns.datum(i)));
+    given.collect()
 }
 
 fn number(data: &[u8]) -> usize {
@@ -339,8 +373,14 @@ fn number(data: &[u8]) -> usize {
 fn letter(data: &[u8]) -> Letter {
     let letter: Value = serde_json::from_slice(data).unwrap();
     let text = |name: &str| letter[name].as_str().unwrap().to_owned();
+    let packed = || {
+        let data = base64_simd::STANDARD.decode_to_vec(text("data")).unwrap();
+        number(unpack(&data).unwrap()[0].data)
+    };
     Letter {
-        record: text("text").parse().unwrap(),
+        record: letter["text"]
+            .as_str()
+            .map_or_else(packed, |text| text.parse().unwrap()),
         reason: text("reason"),
         attempts: letter["attempts"].as_u64().unwrap(),
         error: text("error"),

@@ -49,7 +49,7 @@ impl Task {
             stream: trigger.settings.stream.clone(),
             shard_id: spec.shard_id.clone(),
             attempt,
-            batch: Arc::new(batch.columns()),
+            batch: batch.columns(),
             state: Arc::new(LaneState {
                 log: Arc::clone(&self.world.log),
                 trigger: trigger.id,

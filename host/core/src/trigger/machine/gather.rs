@@ -10,7 +10,7 @@ use crate::{
     time::Millis,
     trigger::{
         batch::{Batch, Room},
-        checkpoint::{Checkpoint, Pending},
+        checkpoint::Checkpoint,
         discard::Reason,
     },
 };
@@ -82,7 +82,7 @@ impl Machine {
         // The window bounds the wait also where the clock went back.
         let left = due.since(now).min(self.policy.window_ms);
         if complete || left == 0 {
-            return self.fire(now, Arc::new(to.batch));
+            return self.fire(now, to.batch);
         }
         self.wait(to, Some(left))
     }
@@ -94,22 +94,29 @@ impl Machine {
     }
 
     /// The batch is complete: give up what is given up already or too old, or call the function.
-    fn fire(&mut self, now: Millis, batch: Arc<Batch>) -> Action {
+    fn fire(&mut self, now: Millis, batch: Batch) -> Action {
         let pending = self.checkpoint.pending.clone();
         let error = pending.as_ref().and_then(|pending| pending.error.clone());
         if pending.as_ref().is_some_and(|pending| pending.given_up) {
             let fate = (Reason::RetryAttemptsExhausted, error.unwrap_or_default());
-            return self.discard(now, batch, usize::MAX, fate, pending);
+            return self.discard(now, Arc::new(batch), usize::MAX, fate, pending);
         }
         let old = self.too_old(now, &batch);
         if old > 0 {
             let late = || "it waited longer than maximum_record_age_in_seconds allows".into();
             let fate = (Reason::RecordAgeExceeded, error.unwrap_or_else(late));
-            return self.discard(now, batch, old, fate, pending);
+            return self.discard(now, Arc::new(batch), old, fate, pending);
         }
-        let attempt = pending
-            .map_or(0, |Pending { attempts, .. }| attempts)
-            .saturating_add(1);
+        self.call(if self.policy.unpacks {
+            batch.unpack()
+        } else {
+            batch
+        })
+    }
+
+    pub(super) fn call(&mut self, batch: Batch) -> Action {
+        let batch = Arc::new(batch);
+        let attempt = self.checkpoint.attempts().saturating_add(1);
         self.phase = Phase::Invoking(Arc::clone(&batch));
         Action::Invoke { batch, attempt }
     }

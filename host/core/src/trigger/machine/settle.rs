@@ -12,6 +12,7 @@ use crate::{
         discard::{Discards, Reason},
         effect::{Effects, Unsettled},
         retry,
+        unpack::Folded,
         verdict::{Blame, Judgement, judge},
     },
 };
@@ -27,6 +28,16 @@ impl Machine {
         batch: Arc<Batch>,
         result: Result<Result<Verdict, GuestError>, InvokeError>,
     ) -> Action {
+        let result = match result {
+            Ok(Ok(verdict)) => match batch.fold(verdict) {
+                Folded::Whole(verdict) => Ok(Ok(verdict)),
+                Folded::Within { record: 0, reason } => {
+                    return self.fail(now, batch, reason.into(), Blame::First);
+                }
+                Folded::Within { record, .. } => return self.call(batch.before(record)),
+            },
+            failed => failed,
+        };
         match judge(result, batch.len()) {
             Judgement::Progress { until, verdict } => self.advance(now, batch, until, verdict),
             Judgement::Failed { error, blame } => self.fail(now, batch, error.into(), blame),

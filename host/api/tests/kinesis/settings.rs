@@ -104,6 +104,10 @@ async fn a_stream_can_be_put_on_demand_and_warmed() {
         (&limits["OnDemandStreamCount"], &limits["OpenShardCount"]),
         (&json!(1), &json!(1))
     );
+    assert_eq!(
+        (&limits["ChannelCount"], &limits["ChannelCountLimit"]),
+        (&json!(0), &json!(100))
+    );
 }
 
 #[tokio::test]

@@ -34,12 +34,16 @@ struct Violations {
     text: String,
 }
 
+/// Items of a list that are shown.
+const LISTED: usize = 50;
+
 /// A value as Java prints it.
 enum Printed<'a> {
     Null,
     Text(&'a str),
     Integer(i64),
     Buffer(usize),
+    Texts(&'a [Value]),
     Hidden,
 }
 
@@ -50,7 +54,17 @@ impl Display for Printed<'_> {
             Self::Text(text) => write!(f, "Value '{text}'"),
             Self::Integer(n) => write!(f, "Value '{n}'"),
             Self::Buffer(n) => write!(f, "Value 'java.nio.HeapByteBuffer[pos=0 lim={n} cap={n}]'"),
-            // A list's text would be that of all its members.
+            Self::Texts(items) => {
+                f.write_str("Value '[")?;
+                for (i, item) in items.iter().take(LISTED).enumerate() {
+                    let separator = if i == 0 { "" } else { ", " };
+                    let text = item.as_str().unwrap_or("null");
+                    write!(f, "{separator}{}", excerpt(text))?;
+                }
+                let rest = if items.len() > LISTED { ", ..." } else { "" };
+                write!(f, "{rest}]'")
+            }
+            // A structure's text would be that of all its members.
             Self::Hidden => write!(f, "Value"),
         }
     }
@@ -90,7 +104,16 @@ impl Violations {
                 self.length(Printed::Buffer(bytes), bytes, 0..=max, path);
             }
             (&Kind::List { of, max }, Value::Array(items)) => {
-                self.length(Printed::Hidden, items.len(), 1..=max, path);
+                let printed = || match of {
+                    Kind::Text(_) => Printed::Texts(items),
+                    _ if items.is_empty() => Printed::Texts(items),
+                    _ => Printed::Hidden,
+                };
+                self.length(printed(), items.len(), 1..=max, path);
+                if let Kind::Text(rules) = of {
+                    self.texts(items, rules, printed(), path);
+                    return;
+                }
                 for (i, item) in (1..).zip(items) {
                     self.value(item, of, &|| format!("{}.{i}.member", path()));
                 }
@@ -129,6 +152,21 @@ impl Violations {
         self.length(printed, text.chars().count(), *min..=*max, path);
     }
 
+    /// A list of texts is told of as a whole, as a map is.
+    fn texts(
+        &mut self,
+        items: &[Value],
+        rules: &Text,
+        printed: Printed<'_>,
+        path: &dyn Fn() -> String,
+    ) {
+        let fits = |item: &Value| item.as_str().is_some_and(|text| fits(text, rules));
+        if !items.iter().all(fits) {
+            let rule = format!("Member must satisfy constraint: [{}]", told(rules));
+            self.add(&printed, &path(), &rule);
+        }
+    }
+
     fn map(
         &mut self,
         fields: &Map<String, Value>,
@@ -137,14 +175,8 @@ impl Violations {
         path: &dyn Fn() -> String,
     ) {
         self.length(Printed::Hidden, fields.len(), 1..=max, path);
-        let fits =
-            |text: &str, rules: &Text| (rules.min..=rules.max).contains(&text.chars().count());
-        let rule = |what: &str, Text { min, max, .. }: &Text| {
-            format!(
-                "Map {what} must satisfy constraint: \
-                 [Member must have length less than or equal to {max}, \
-                 Member must have length greater than or equal to {min}]"
-            )
+        let rule = |what: &str, rules: &Text| {
+            format!("Map {what} must satisfy constraint: [{}]", told(rules))
         };
         if !fields.keys().all(|text| fits(text, key)) {
             self.add(&Printed::Hidden, &path(), &rule("keys", key));
@@ -207,6 +239,37 @@ impl Violations {
     }
 }
 
+fn fits(text: &str, rules: &Text) -> bool {
+    let Text {
+        pattern,
+        values,
+        min,
+        max,
+    } = rules;
+    pattern.is_none_or(|pattern| pattern.matches(text))
+        && (values.is_empty() || values.contains(&text))
+        && (*min..=*max).contains(&text.chars().count())
+}
+
+/// The rules of the texts of a list or a map, which have a length or are words of a set.
+fn told(
+    Text {
+        values, min, max, ..
+    }: &Text,
+) -> String {
+    if values.is_empty() {
+        format!(
+            "Member must have length less than or equal to {max}, \
+             Member must have length greater than or equal to {min}"
+        )
+    } else {
+        format!(
+            "Member must satisfy enum value set: [{}]",
+            values.join(", ")
+        )
+    }
+}
+
 struct Measured<'a> {
     printed: Printed<'a>,
     what: &'static str,
@@ -236,6 +299,14 @@ mod tests {
         schema::STREAM_NAME.required(),
         Member::new("Limit", schema::PAGE),
         Member::new("Type", schema::one_of(&["A", "B"])),
+        schema::TAG_KEYS,
+        Member::new(
+            "Types",
+            Kind::List {
+                of: &schema::one_of(&["A", "B"]),
+                max: 2,
+            },
+        ),
         Member::new(
             "Records",
             Kind::List {
@@ -262,7 +333,9 @@ mod tests {
             (json!({"StreamName": "a", "Limit": 0}), one("Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1")),
             (json!({"StreamName": "a", "Limit": 10001}), one("Value '10001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000")),
             (json!({"StreamName": "a", "Type": "C"}), one("Value 'C' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [A, B]")),
-            (json!({"StreamName": "a", "Records": []}), one("Value at 'records' failed to satisfy constraint: Member must have length greater than or equal to 1")),
+            (json!({"StreamName": "a", "Records": []}), one("Value '[]' at 'records' failed to satisfy constraint: Member must have length greater than or equal to 1")),
+            (json!({"StreamName": "a", "TagKeys": ["a", long, "b"]}), one(&format!("Value '[a, {long}, b]' at 'tagKeys' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]"))),
+            (json!({"StreamName": "a", "Types": ["A", null]}), one("Value '[A, null]' at 'types' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [A, B]]")),
             (json!({"StreamName": "a", "Records": [{"Data": ""}]}), one("Value null at 'records.1.member.partitionKey' failed to satisfy constraint: Member must not be null")),
             (json!({"StreamName": "a", "Records": [{"Data": "", "PartitionKey": "a"}, null]}), one("Value null at 'records.2.member' failed to satisfy constraint: Member must not be null")),
             (json!({"StreamName": "a", "Limit": 1, "Type": "B", "Records": [{"Data": "AAAA", "PartitionKey": "\u{e9}".repeat(256)}]}), String::new()),

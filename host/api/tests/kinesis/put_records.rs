@@ -63,7 +63,7 @@ async fn up_to_500_records_are_taken_at_once() {
     );
     put(&model, records(0)).await.is(
         "ValidationException",
-        "1 validation error detected: Value at 'records' failed to satisfy constraint: \
+        "1 validation error detected: Value '[]' at 'records' failed to satisfy constraint: \
          Member must have length greater than or equal to 1",
     );
     assert_eq!(model.records("s")[0].len(), 501);

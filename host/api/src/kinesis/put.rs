@@ -17,7 +17,7 @@ use crate::{
     error::{Fault, Named},
     wire::{
         scan::{Blob, Scan, once},
-        schema::Pattern,
+        schema::{self, Pattern},
     },
 };
 
@@ -86,6 +86,14 @@ impl<'a> Asked<'a> {
             arn: self.stream_arn,
             id: self.stream_id,
         }
+    }
+
+    /// Whether the members that a name makes superfluous are of their patterns, too.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_arn =
+            |text: &str| text.len() <= schema::ARN_CHARS && Pattern::StreamArn.matches(text);
+        let is_id = |text: &str| Pattern::StreamId.matches(text);
+        self.stream_arn.is_none_or(is_arn) && self.stream_id.is_none_or(is_id)
     }
 
     /// Ends what was asked for only to see whether it would succeed.

@@ -19,7 +19,7 @@ use crate::{
         answer::Answer,
         decode::{checked, malformed},
         scan::{Scan, Scanned, once, scanned},
-        schema::{self, Member},
+        schema::{self, Member, Pattern},
     },
 };
 
@@ -42,6 +42,14 @@ struct Input<'a> {
     #[serde(borrow, flatten)]
     asked: Asked<'a>,
     sequence_number_for_ordering: Option<&'a str>,
+}
+
+impl Input<'_> {
+    /// Whether members are of their patterns that are not looked at otherwise.
+    fn is_plain(&self) -> bool {
+        let number = self.sequence_number_for_ordering;
+        number.is_none_or(|text| Pattern::SequenceNumber.matches(text)) && self.asked.is_plain()
+    }
 }
 
 impl<'a> Scanned<'a> for Input<'a> {
@@ -74,7 +82,8 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let started = Instant::now();
     // As in PutRecords: the schema is asked only about what is not as it should be.
     let prepare = || {
-        let quickly = scanned(call.form, call.body).and_then(|input| call.prepare_one(input).ok());
+        let plain = scanned(call.form, call.body).filter(Input::is_plain);
+        let quickly = plain.and_then(|input| call.prepare_one(input).ok());
         quickly.map_or_else(|| call.prepare_one_slowly(), Ok)
     };
     let (ready, durable) = call.put(started, prepare).await?;

@@ -81,7 +81,8 @@ fn entries<'a, S: Scan<'a>>(scan: &mut S) -> Option<Vec<Entry<'a>>> {
 pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let started = Instant::now();
     let prepare = || {
-        let quickly = scanned(call.form, call.body).and_then(|input| call.prepare(&input).ok());
+        let plain = scanned(call.form, call.body).filter(|input: &Input| input.asked.is_plain());
+        let quickly = plain.and_then(|input| call.prepare(&input).ok());
         quickly.map_or_else(|| call.prepare_slowly(), Ok)
     };
     let (ready, durable) = call.put(started, prepare).await?;

@@ -168,6 +168,9 @@ impl Member {
     }
 }
 
+/// Characters of an ARN at most.
+pub(crate) const ARN_CHARS: usize = 2048;
+
 /// A stream's or a shard's name.
 pub(crate) const NAME: Kind = Kind::Text(Text {
     pattern: Some(Pattern::Name),
@@ -214,7 +217,7 @@ pub(crate) const STREAM_ARN: Member = Member::new(
     Kind::Text(Text {
         pattern: Some(Pattern::StreamArn),
         min: 1,
-        max: 2048,
+        max: ARN_CHARS,
         ..ANY_TEXT
     }),
 );
@@ -236,7 +239,7 @@ pub(crate) const CONSUMER_ARN: Member = Member::new(
     Kind::Text(Text {
         pattern: Some(Pattern::ConsumerArn),
         min: 1,
-        max: 2048,
+        max: ARN_CHARS,
         ..ANY_TEXT
     }),
 );
@@ -247,7 +250,7 @@ pub(crate) const RESOURCE_ARN: Member = Member::new(
     Kind::Text(Text {
         pattern: Some(Pattern::ResourceArn),
         min: 1,
-        max: 2048,
+        max: ARN_CHARS,
         ..ANY_TEXT
     }),
 );

@@ -216,3 +216,27 @@ async fn a_put_that_is_not_durable_is_no_success() {
         reply.is(name, &message);
     }
 }
+
+#[tokio::test]
+async fn names_that_another_name_makes_superfluous_are_checked_too() {
+    let model = Model::with_stream("s", 1).await;
+    let good = "abcdefghij0123456789-abc";
+    call(&model, "PutRecord", with("StreamId", good)).await.ok();
+    let bare = "arn::123456789012:stream/s";
+    let long = format!("arn:aws{}:kinesis::123456789012:stream/s", "-".repeat(2048));
+    let bads = [
+        ("StreamId", "a b"),
+        ("StreamId", ""),
+        ("StreamARN", bare),
+        ("StreamARN", &long),
+    ];
+    for (member, bad) in bads {
+        let (name, message) = call(&model, "PutRecord", with(member, bad)).await.refused();
+        assert_eq!(name, "ValidationException", "{bad}");
+        assert!(message.contains("failed to satisfy"), "{message}");
+        let records = json!([{"PartitionKey": "k", "Data": ""}]);
+        let several = json!({"StreamName": "s", "Records": records, member: bad});
+        let (name, _) = call(&model, "PutRecords", several).await.refused();
+        assert_eq!(name, "ValidationException", "{bad}");
+    }
+}

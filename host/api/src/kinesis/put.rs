@@ -3,21 +3,26 @@
 use std::{sync::Arc, time::Instant};
 
 use millstream_core::{
-    catalog::Stream,
+    catalog::{Stream, stream::Distribution},
     hash_key::HashKey,
     limit,
     port::{Appended, Commit, CommitError, Durable},
     put::plan::{Planned, PutRefused, Wanted, plan},
 };
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::call::{Call, Names};
+use super::{
+    call::{Call, Names, Which},
+    records::NO_KEY,
+};
 use crate::{
     app::App,
     error::{Fault, Named},
     wire::{
+        decode::{self, malformed},
         scan::{Blob, Scan, once},
-        schema::{self, Pattern},
+        schema::{self, Member, Pattern},
     },
 };
 
@@ -27,7 +32,8 @@ use crate::{
 pub(super) struct Entry<'a> {
     #[serde(borrow)]
     data: Blob<'a>,
-    partition_key: &'a str,
+    /// Must be there where it decides about the record's shard.
+    partition_key: Option<&'a str>,
     explicit_hash_key: Option<&'a str>,
 }
 
@@ -52,7 +58,7 @@ impl<'a> EntryScan<'a> {
     pub(super) fn entry(self) -> Option<Entry<'a>> {
         Some(Entry {
             data: self.data?,
-            partition_key: self.partition_key?,
+            partition_key: self.partition_key,
             explicit_hash_key: self.explicit_hash_key,
         })
     }
@@ -106,14 +112,19 @@ impl<'a> Asked<'a> {
 }
 
 impl Entry<'_> {
-    fn wanted(&self) -> Result<Wanted<'_>, Fault> {
-        let key = self.partition_key;
+    fn wanted(&self, distribution: Distribution) -> Result<Wanted<'_>, Fault> {
+        let key = match (self.partition_key, distribution) {
+            (None, Distribution::UserPartitionKey) => {
+                return Err(Fault::Validation("a partition key is missing".into()));
+            }
+            (None, Distribution::Auto) => NO_KEY,
+            (Some(""), _) => return Err(Fault::Validation("a partition key is empty".into())),
+            (Some(key), _) => key,
+        };
         // Bytes first: they are at hand, and there are at least as many as characters.
         let limit = limit::PARTITION_KEY_CHARS;
-        if key.is_empty() || (key.len() > limit && key.chars().count() > limit) {
-            return Err(Fault::Validation(
-                "a partition key is empty or too long".into(),
-            ));
+        if key.len() > limit && key.chars().count() > limit {
+            return Err(Fault::Validation("a partition key is too long".into()));
         }
         let explicit = self.explicit_hash_key.map(|text| {
             // Rust would also take `+1` and `01`.
@@ -139,7 +150,7 @@ pub(super) fn encode(
 ) -> Result<Planned, Fault> {
     let wanted: Vec<_> = entries
         .iter()
-        .map(Entry::wanted)
+        .map(|entry| entry.wanted(stream.distribution))
         .collect::<Result<_, _>>()?;
     let records = wanted.iter().copied();
     let plan = plan(stream, records.clone(), app.metrics.records_in());
@@ -156,10 +167,29 @@ pub(super) fn encode(
     }
     plan.encode(|index, block| {
         let entry = &entries[index];
-        block.push_with(entry.partition_key, |to| {
+        block.push_with(entry.partition_key.unwrap_or(NO_KEY), |to| {
             entry.data.append(to).map_err(Fault::Serialization)
         })
     })
+}
+
+/// What Amazon says of a body, where a stream that spreads its records wants no key of them.
+pub(super) fn checked(
+    call: &Call<'_>,
+    members: &[Member],
+    keyless: &[Member],
+) -> Result<Value, Fault> {
+    let check = |members| decode::checked(call.form, call.body, members);
+    let fault = match check(members) {
+        Ok(value) => return Ok(value),
+        Err(fault) => fault,
+    };
+    let value = check(keyless).map_err(|_| fault.clone())?;
+    let which = Which::deserialize(&value).map_err(malformed)?;
+    match call.stream(&which) {
+        Ok(stream) if stream.distribution == Distribution::Auto => Ok(value),
+        _ => Err(fault),
+    }
 }
 
 /// What is said of a shard that does not take or give more at the moment.
@@ -233,7 +263,7 @@ impl Call<'_> {
 #[cfg(test)]
 impl Entry<'_> {
     /// Data, key and hash key; none where the data cannot be decoded.
-    pub(super) fn told(&self) -> Option<(Vec<u8>, &str, Option<&str>)> {
+    pub(super) fn told(&self) -> Option<(Vec<u8>, Option<&str>, Option<&str>)> {
         let mut data = Vec::new();
         self.data.append(&mut data).ok()?;
         Some((data, self.partition_key, self.explicit_hash_key))

@@ -17,22 +17,29 @@ use crate::{
     error::Fault,
     wire::{
         answer::Answer,
-        decode::{checked, malformed},
+        decode::malformed,
         scan::{Scan, Scanned, once, scanned},
         schema::{self, Member, Pattern},
     },
 };
 
-const INPUT: &[Member] = &[
-    Member::new("SequenceNumberForOrdering", schema::SEQUENCE_NUMBER),
-    Member::new("PartitionKey", schema::PARTITION_KEY).required(),
-    Member::new("ExplicitHashKey", schema::HASH_KEY),
-    Member::new("Data", schema::DATA).required(),
-    schema::STREAM_NAME,
-    schema::STREAM_ARN,
-    schema::STREAM_ID,
-    schema::DRY_RUN,
-];
+const INPUT: &[Member] = &members(KEY.required());
+/// The same for a stream that spreads its records.
+const KEYLESS: &[Member] = &members(KEY);
+const KEY: Member = Member::new("PartitionKey", schema::PARTITION_KEY);
+
+const fn members(key: Member) -> [Member; 8] {
+    [
+        Member::new("SequenceNumberForOrdering", schema::SEQUENCE_NUMBER),
+        key,
+        Member::new("ExplicitHashKey", schema::HASH_KEY),
+        Member::new("Data", schema::DATA).required(),
+        schema::STREAM_NAME,
+        schema::STREAM_ARN,
+        schema::STREAM_ID,
+        schema::DRY_RUN,
+    ]
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -140,7 +147,7 @@ impl Call<'_> {
 
     #[cold]
     fn prepare_one_slowly(&self) -> Result<Ready, Fault> {
-        let value = checked(self.form, self.body, INPUT)?;
+        let value = put::checked(self, INPUT, KEYLESS)?;
         self.prepare_one(Input::deserialize(&value).map_err(malformed)?)
     }
 }

@@ -19,30 +19,35 @@ use crate::{
     error::Fault,
     wire::{
         answer::Answer,
-        decode::{checked, malformed},
+        decode::malformed,
         scan::{Scan, Scanned, once, scanned},
         schema::{self, Kind, Member},
     },
 };
 
-const INPUT: &[Member] = &[
-    Member::new(
-        "Records",
-        Kind::List {
-            of: &Kind::Structure(&[
-                Member::new("PartitionKey", schema::PARTITION_KEY).required(),
-                Member::new("Data", schema::DATA).required(),
-                Member::new("ExplicitHashKey", schema::HASH_KEY),
-            ]),
-            max: limit::PUT_RECORDS_COUNT,
-        },
-    )
-    .required(),
-    schema::STREAM_NAME,
-    schema::STREAM_ARN,
-    schema::STREAM_ID,
-    schema::DRY_RUN,
-];
+const INPUT: &[Member] = &members(&Kind::Structure(&record(KEY.required())));
+/// The same for a stream that spreads its records.
+const KEYLESS: &[Member] = &members(&Kind::Structure(&record(KEY)));
+const KEY: Member = Member::new("PartitionKey", schema::PARTITION_KEY);
+
+const fn members(of: &'static Kind) -> [Member; 5] {
+    let max = limit::PUT_RECORDS_COUNT;
+    [
+        Member::new("Records", Kind::List { of, max }).required(),
+        schema::STREAM_NAME,
+        schema::STREAM_ARN,
+        schema::STREAM_ID,
+        schema::DRY_RUN,
+    ]
+}
+
+const fn record(key: Member) -> [Member; 3] {
+    [
+        key,
+        Member::new("Data", schema::DATA).required(),
+        Member::new("ExplicitHashKey", schema::HASH_KEY),
+    ]
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -107,7 +112,7 @@ impl Call<'_> {
 
     #[cold]
     fn prepare_slowly(&self) -> Result<Ready, Fault> {
-        let value = checked(self.form, self.body, INPUT)?;
+        let value = put::checked(self, INPUT, KEYLESS)?;
         self.prepare(&Input::deserialize(&value).map_err(malformed)?)
     }
 }
@@ -118,7 +123,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::wire::{cbor, form::Form};
+    use crate::wire::{cbor, decode::checked, form::Form};
 
     /// What an input asks for; none where data cannot be decoded.
     fn told(input: &Input<'_>) -> Option<Value> {

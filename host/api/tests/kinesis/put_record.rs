@@ -218,6 +218,47 @@ async fn a_put_that_is_not_durable_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_stream_that_spreads_its_records_wants_no_keys() {
+    let model = Model::with_stream("s", 1).await;
+    let (data, data_again) = (base64("data"), base64("again"));
+    let keyless = json!({"StreamName": "s", "Data": data});
+    let refusal = call(&model, "PutRecord", keyless.clone()).await.refused();
+    assert_eq!(refusal.0, "ValidationException");
+    assert!(refusal.1.contains("'partitionKey'"), "{}", refusal.1);
+    let several = json!({"StreamName": "s", "Records": [
+        {"Data": data}, {"Data": data_again, "PartitionKey": "k"}, {"Data": data, "Extra": 1},
+    ]});
+    let refusal = call(&model, "PutRecords", several.clone()).await.refused();
+    assert!(
+        refusal.1.starts_with("2 validation errors"),
+        "{}",
+        refusal.1
+    );
+
+    let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
+    let on_demand = json!({"StreamMode": "ON_DEMAND"});
+    let mode = json!({"StreamARN": arn, "StreamModeDetails": on_demand});
+    call(&model, "UpdateStreamMode", mode).await.ok();
+    let auto = json!({"StreamARN": arn, "RecordDistributionStrategy": "AUTO"});
+    let action = "UpdateStreamRecordDistributionStrategy";
+    call(&model, action, auto).await.ok();
+    call(&model, "PutRecord", keyless).await.ok();
+    call(&model, "PutRecords", several).await.ok();
+    for (member, bad) in [("PartitionKey", ""), ("SequenceNumberForOrdering", "01")] {
+        let reply = call(&model, "PutRecord", with(member, bad)).await;
+        assert_eq!(reply.refused().0, "ValidationException", "{member}");
+    }
+    let at = json!({"StreamName": "s", "ShardId": "0", "ShardIteratorType": "TRIM_HORIZON"});
+    let at = call(&model, "GetShardIterator", at).await.ok();
+    let page = json!({"ShardIterator": at["ShardIterator"]});
+    let page = call(&model, "GetRecords", page).await.ok();
+    let records = page["Records"].as_array().unwrap().iter();
+    let keys: Vec<_> = records.map(|record| record.get("PartitionKey")).collect();
+    let k = json!("k");
+    assert_eq!(keys, [None, None, Some(&k), None]);
+}
+
+#[tokio::test]
 async fn names_that_another_name_makes_superfluous_are_checked_too() {
     let model = Model::with_stream("s", 1).await;
     let good = "abcdefghij0123456789-abc";

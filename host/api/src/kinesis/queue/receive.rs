@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::members;
 use crate::{
     error::Fault,
-    kinesis::call::Call,
+    kinesis::{call::Call, records},
     wire::{
         answer::{Answer, Shared},
         schema::{Kind, Member},
@@ -48,7 +48,8 @@ struct Output<'a> {
 struct Record<'a> {
     receipt_handle: String,
     record_id: String,
-    partition_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition_key: Option<&'a str>,
     data: String,
     approximate_arrival_timestamp: Seconds,
     first_receive_timestamp: Seconds,
@@ -100,7 +101,7 @@ fn record<'a>(handed: &'a Handed, key: &TokenKey) -> Record<'a> {
         receipt_handle: receipt.seal(key),
         // A shard has its number in all of the cell, so every queue says the same.
         record_id: format!("{:08x}{:016x}", place.shard.0, place.position.0),
-        partition_key: slice.block.key(at),
+        partition_key: records::key(&slice.block, at),
         data: base64_simd::STANDARD.encode_to_string(slice.block.datum(at)),
         approximate_arrival_timestamp: Seconds(slice.arrival),
         first_receive_timestamp: Seconds(entry.first),

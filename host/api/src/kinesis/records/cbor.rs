@@ -7,7 +7,7 @@ use millstream_core::{
 };
 use minicbor::{Encoder, data::Tag};
 
-use super::Records;
+use super::{Records, key};
 use crate::wire::cbor::MOMENT;
 
 const WHY: &str = "a Vec takes all";
@@ -32,14 +32,20 @@ fn write_slice(out: &mut Vec<u8>, records: &Records<'_>, slice: &Slice) {
     let front = front(records.encrypted);
     let middle = middle(records.encrypted, slice.arrival);
     for i in slice.range.clone() {
+        let at = out.len();
         out.extend_from_slice(&front);
         out.extend_from_slice(number.as_bytes());
         out.extend_from_slice(&middle);
         let mut rest = Encoder::new(&mut *out);
         rest.bytes(slice.block.datum(i)).expect(WHY);
-        rest.str("PartitionKey")
-            .and_then(|out| out.str(slice.block.key(i)))
-            .expect(WHY);
+        match key(&slice.block, i) {
+            Some(key) => {
+                let rest = rest.str("PartitionKey");
+                rest.and_then(|out| out.str(key)).expect(WHY);
+            }
+            // The count of members is in the low bits.
+            None => out[at] -= 1,
+        }
         number.advance();
     }
 }

@@ -2,7 +2,7 @@
 
 use millstream_core::{block::Slice, sequence::SequenceNumber};
 
-use super::Records;
+use super::{Records, key};
 
 /// `rest` is a structure in JSON.
 pub(super) fn write(out: &mut Vec<u8>, records: &Records<'_>, rest: &[u8]) {
@@ -42,8 +42,11 @@ fn write_slice(out: &mut Vec<u8>, records: &Records<'_>, slice: &Slice) {
         out.extend_from_slice(number.as_bytes());
         out.extend_from_slice(middle.as_bytes());
         base64_simd::STANDARD.encode_append(block.datum(i), out);
-        out.extend_from_slice(br#"","PartitionKey":"#);
-        write_text(out, block.key(i));
+        out.push(b'"');
+        if let Some(key) = key(block, i) {
+            out.extend_from_slice(br#","PartitionKey":"#);
+            write_text(out, key);
+        }
         out.extend_from_slice(b"},");
         number.advance();
     }

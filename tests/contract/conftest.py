@@ -7,6 +7,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from recipes import RECIPES
+from wire import Wire
+from world import World
+
 NAMES = itertools.count()
 
 
@@ -37,6 +41,20 @@ def kinesis(endpoint):
 def unchecked(endpoint):
     """A client that leaves it to the host to refuse, and takes its first answer."""
     return client(endpoint, parameter_validation=False, retries={"total_max_attempts": 1})
+
+
+@pytest.fixture(scope="module")
+def wire(endpoint):
+    """A connection for requests by hand."""
+    return Wire(endpoint)
+
+
+@pytest.fixture(scope="module")
+def world(kinesis):
+    """What the inputs made from the model act on."""
+    made = World(kinesis, RECIPES)
+    yield made
+    made.clean()
 
 
 @pytest.fixture

@@ -104,14 +104,14 @@ impl Violations {
                 self.length(Printed::Buffer(bytes), bytes, 0..=max, path);
             }
             (&Kind::List { of, max }, Value::Array(items)) => {
-                let printed = || match of {
-                    Kind::Text(_) => Printed::Texts(items),
-                    _ if items.is_empty() => Printed::Texts(items),
-                    _ => Printed::Hidden,
+                let printed = if matches!(of, Kind::Text(_)) || items.is_empty() {
+                    Printed::Texts(items)
+                } else {
+                    Printed::Hidden
                 };
-                self.length(printed(), items.len(), 1..=max, path);
+                self.length(printed, items.len(), 1..=max, path);
                 if let Kind::Text(rules) = of {
-                    self.texts(items, rules, printed(), path);
+                    self.texts(items, rules, path);
                     return;
                 }
                 for (i, item) in (1..).zip(items) {
@@ -153,17 +153,11 @@ impl Violations {
     }
 
     /// A list of texts is told of as a whole, as a map is.
-    fn texts(
-        &mut self,
-        items: &[Value],
-        rules: &Text,
-        printed: Printed<'_>,
-        path: &dyn Fn() -> String,
-    ) {
+    fn texts(&mut self, items: &[Value], rules: &Text, path: &dyn Fn() -> String) {
         let fits = |item: &Value| item.as_str().is_some_and(|text| fits(text, rules));
         if !items.iter().all(fits) {
             let rule = format!("Member must satisfy constraint: [{}]", told(rules));
-            self.add(&printed, &path(), &rule);
+            self.add(&Printed::Texts(items), &path(), &rule);
         }
     }
 

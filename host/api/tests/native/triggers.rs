@@ -60,6 +60,7 @@ async fn a_trigger_has_lambdas_defaults() {
         "name": "t", "state": "Enabled", "stream": "s", "function": "f",
         "starting_position": "LATEST", "batch_size": 100,
         "maximum_batching_window_in_seconds": 0, "maximum_retry_attempts": -1,
+        "bisect_batch_on_function_error": false,
         "maximum_record_age_in_seconds": -1, "on_failure_stream": null,
         "unpack_aggregated_records": false, "enabled": true,
         "created_ms": START, "updated_ms": START, "lag_records": 0, "shards": [],

@@ -125,6 +125,11 @@ fn trigger_settings_out_of_range_are_named() -> Result<()> {
         ("stream", json!("a/b")),
         ("function", json!(7)),
         ("enabled", json!("yes")),
+        ("filter_criteria", json!({"filters": [{"pattern": "{"}]})),
+        (
+            "filter_criteria",
+            json!({"filters": [{"pattern": "[".repeat(100_000)}]}),
+        ),
         ("batch_sise", json!(10)),
     ];
     for (setting, value) in wrong {

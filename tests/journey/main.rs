@@ -7,6 +7,7 @@ mod curl;
 mod dag;
 mod demo;
 mod failures;
+mod filters;
 mod functions;
 mod host;
 mod ingest;

@@ -33,7 +33,7 @@ impl Columns {
             positions: Vec::with_capacity(records),
             arrival_ms: Vec::with_capacity(records),
             key_ends: Vec::with_capacity(records),
-            keys: Vec::with_capacity(slices.iter().map(|s| s.block.keys().len()).sum()),
+            keys: Vec::with_capacity(slices.iter().map(Slice::key_bytes).sum()),
             data_ends: Vec::with_capacity(records),
             data: Vec::with_capacity(slices.iter().map(Slice::payload).sum()),
         };

@@ -206,6 +206,15 @@ impl Block {
             + (self.data_range(last).end - self.data_range(range.start).start)
     }
 
+    /// Bytes of the keys alone.
+    #[must_use]
+    pub fn key_bytes(&self, range: Range<u32>) -> usize {
+        if range.is_empty() {
+            return 0;
+        }
+        self.key_range(range.end - 1).end - self.key_range(range.start).start
+    }
+
     fn key_ends_at(&self) -> usize {
         self.data_len as usize + self.keys_len as usize
     }
@@ -415,6 +424,12 @@ impl Slice {
     #[must_use]
     pub fn payload(&self) -> usize {
         self.block.payload(self.range.clone())
+    }
+
+    /// Bytes of the keys alone.
+    #[must_use]
+    pub fn key_bytes(&self) -> usize {
+        self.block.key_bytes(self.range.clone())
     }
 }
 

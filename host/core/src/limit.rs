@@ -86,6 +86,26 @@ pub const RETRY_ATTEMPTS_MAX: i32 = 10_000;
 /// Lambda: the shortest and the longest age that a record may be given, in seconds.
 pub const RECORD_AGE_SECONDS: std::ops::RangeInclusive<i32> = 60..=604_800;
 
+/// Lambda: filters of a trigger: five, and ten where the quota was raised. A host has no quota to raise.
+pub const FILTERS: usize = 10;
+/// Lambda: characters in a filter's pattern.
+pub const FILTER_PATTERN_CHARS: usize = 4096;
+/// Ours: how deep the fields of a pattern lie; a name with dots counts as its parts.
+pub const FILTER_NESTING: usize = 64;
+/// Ours: combinations of the alternatives of a pattern's `$or` lists.
+pub const FILTER_WAYS: usize = 1_000;
+/// Ours: fields in all of these combinations together.
+pub const FILTER_FIELDS: usize = 10_000;
+/// Ours: asterisks in one wildcard.
+pub const FILTER_WILDCARDS: usize = 32;
+/// Ours: records that a lane filters out before it makes durable that it passed them. After a crash
+/// at most so many are filtered again.
+pub const FILTER_CHECKPOINT_RECORDS: u64 = 10_000;
+/// Ours: how long a lane that has nothing else to do waits before it does so, in milliseconds.
+pub const FILTER_CHECKPOINT_MS: u64 = 1_000;
+/// Ours: bytes that a lane with filters reads at once, so that other lanes get their turn.
+pub const FILTER_READ_BYTES: usize = 256 * 1024;
+
 /// Ours: operations in one commit, which is what a replicated log takes atomically.
 pub const COMMIT_OPERATIONS: usize = 900;
 /// Ours: bytes of an uploaded module.

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod discard;
 pub mod effect;
+pub mod filter;
 pub mod machine;
 pub mod policy;
 pub mod retry;
@@ -19,6 +20,7 @@ pub use self::{
     batch::Batch,
     checkpoint::Checkpoint,
     effect::{Effects, Lane},
+    filter::FilterCriteria,
     machine::{Action, Event, Machine},
     policy::Policy,
 };

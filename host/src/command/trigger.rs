@@ -18,7 +18,9 @@ pub(crate) enum Command {
 Examples:
   millstream trigger create parse --stream access-log --function access-log
   millstream trigger create parse --stream access-log --function access-log \\
-      --batch-size 500 --maximum-retry-attempts 3 --on-failure-stream dead-letters")]
+      --batch-size 500 --maximum-retry-attempts 3 --on-failure-stream dead-letters
+  millstream trigger create errors --stream access-log --function alerts \\
+      --filter '{\"data\": {\"status\": [{\"numeric\": [\">=\", 500]}]}}'")]
     Create(Box<Create>),
     /// List all triggers.
     #[command(after_help = "Example:\n  millstream trigger list")]
@@ -76,6 +78,10 @@ pub(crate) struct Create {
     /// Give the function the records that Amazon's producer library packed into one.
     #[arg(long)]
     unpack_aggregated_records: bool,
+    /// Deliver only records that match this pattern, as in Lambda; may be given up to ten times, then
+    /// a record must match one of them.
+    #[arg(long, value_name = "PATTERN")]
+    filter: Vec<String>,
     /// Create it paused.
     #[arg(long)]
     disabled: bool,
@@ -172,6 +178,13 @@ impl Create {
         if self.unpack_aggregated_records {
             set("unpack_aggregated_records", json!(true));
         }
+        if !self.filter.is_empty() {
+            let filters = self.filter.iter().map(|text| json!({ "pattern": text }));
+            set(
+                "filter_criteria",
+                json!({ "filters": filters.collect::<Vec<_>>() }),
+            );
+        }
         set("enabled", json!(!self.disabled));
         Value::Object(settings)
     }
@@ -186,22 +199,24 @@ fn list(all: &Value) -> String {
 }
 
 fn show(trigger: &Value) -> String {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 9] = [
         "shard_id",
         "state",
         "lag_records",
         "batches",
         "records",
+        "filtered",
         "outputs",
         "dead_letters",
         "attempts",
     ];
-    const HEADER: [&str; 8] = [
+    const HEADER: [&str; 9] = [
         "shard",
         "state",
         "lag",
         "batches",
         "records",
+        "filtered",
         "outputs",
         "dead letters",
         "attempts",
@@ -212,9 +227,15 @@ fn show(trigger: &Value) -> String {
         let error = s["last_error"].as_str()?;
         Some(format!("\n{}: {}", cell(&s["shard_id"]), printable(error)))
     });
+    let filters = trigger["filter_criteria"]["filters"].as_array();
+    let filters = filters.into_iter().flatten().map(|filter| {
+        let pattern = filter["pattern"].as_str().unwrap_or_default();
+        format!("\nfilter: {}", printable(pattern))
+    });
     format!(
-        "{}\n\n{}{}",
+        "{}{}\n\n{}{}",
         list(&json!({"triggers": [trigger]})).trim_end(),
+        filters.collect::<String>(),
         table(HEADER, rows),
         errors.collect::<String>()
     )
@@ -261,6 +282,25 @@ mod tests {
         let parsed: millstream_core::catalog::TriggerSettings =
             serde_json::from_value(given).unwrap();
         assert_eq!(parsed.batch_size, 7);
+    }
+
+    #[test]
+    fn filters_are_handed_on_as_they_are_given() {
+        let pattern = r#"{"data":{"a":[1]}}"#;
+        let given = settings(&format!("--filter {pattern} --filter {{}}"));
+        let filters = json!({"filters": [{ "pattern": pattern }, {"pattern": "{}"}]});
+        assert_eq!(given["filter_criteria"], filters);
+        let parsed: millstream_core::catalog::TriggerSettings =
+            serde_json::from_value(given).unwrap();
+        assert_eq!(
+            parsed.filter_criteria.texts().collect::<Vec<_>>(),
+            [pattern, "{}"]
+        );
+        let shown = show(&json!({"name": "t", "filter_criteria": filters}));
+        assert!(
+            shown.contains(&format!("filter: {pattern}\nfilter: {{}}\n")),
+            "{shown}"
+        );
     }
 
     #[test]

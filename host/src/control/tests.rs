@@ -154,6 +154,7 @@ impl World {
             maximum_retry_attempts: -1,
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,
+            filter_criteria: Default::default(),
             on_failure_stream: None,
             unpack_aggregated_records: false,
             enabled: true,

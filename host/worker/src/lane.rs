@@ -61,7 +61,7 @@ impl Task {
             _ = self.orders.changed() => return,
             () = wait::parents(&self.world, spec) => self.board.begin(),
         }
-        let (mut machine, mut action) = Machine::new(spec.policy, spec.start);
+        let (mut machine, mut action) = Machine::new(spec.policy.clone(), spec.start);
         loop {
             self.board.show(&machine);
             let event = match action {
@@ -133,7 +133,7 @@ impl Task {
 
 /// Shows the checkpoint of a lane at rest, and the age of the first record that waits.
 async fn look(world: &World, spec: &Spec, board: &Board) {
-    let (mut machine, load) = Machine::new(spec.policy, spec.start);
+    let (mut machine, load) = Machine::new(spec.policy.clone(), spec.start);
     let loaded = wait::event(world, spec, load).await;
     let _ = machine.step((world.clock)(), loaded);
     board.show(&machine);

@@ -59,7 +59,7 @@ impl Spec {
                 shard: shard.clone(),
             },
             shard_id: shard.id(),
-            policy: Policy::of(&trigger.settings),
+            policy: Policy::of(&trigger.settings, shard),
             // Shards that came after the trigger are read from their oldest record.
             start: trigger
                 .starts

@@ -22,7 +22,7 @@ struct Sum {
 
 type Sample = (&'static str, &'static str, fn(&Sum) -> f64);
 
-const COUNTERS: [Sample; 6] = [
+const COUNTERS: [Sample; 7] = [
     (
         "millstream_trigger_invocations_total",
         "Calls that a function answered.",
@@ -37,6 +37,11 @@ const COUNTERS: [Sample; 6] = [
         "millstream_trigger_records_total",
         "Records that are done.",
         |sum| sum.tally.records as f64,
+    ),
+    (
+        "millstream_trigger_filtered_records_total",
+        "Records that the trigger's filters left out.",
+        |sum| sum.tally.filtered as f64,
     ),
     (
         "millstream_trigger_outputs_total",
@@ -132,6 +137,7 @@ impl Sum {
         mine.invocations += tally.invocations;
         mine.batches += tally.batches;
         mine.records += tally.records;
+        mine.filtered += tally.filtered;
         mine.outputs += tally.outputs;
         mine.dead_letters += tally.dead_letters;
         mine.dropped += tally.dropped;

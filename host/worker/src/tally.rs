@@ -92,6 +92,8 @@ pub(crate) struct Tally {
     pub(crate) faults: [u64; Fault::NAMES.len()],
     pub(crate) batches: u64,
     pub(crate) records: u64,
+    /// Records that the trigger's filters left out.
+    pub(crate) filtered: u64,
     pub(crate) outputs: u64,
     pub(crate) dead_letters: u64,
     /// Dead letters that had nowhere to go.
@@ -177,6 +179,7 @@ impl Board {
         let mut tally = self.tally();
         tally.batches += u64::from(effects.is_answer());
         tally.records += effects.done as u64;
+        tally.filtered += effects.filtered;
         tally.outputs += effects.output_records();
         tally.dead_letters += effects.discarded() as u64;
         if !has_on_failure {
@@ -200,6 +203,7 @@ impl Tally {
             last_error: self.last_error.as_deref().map(str::to_owned),
             batches: self.batches,
             records: self.records,
+            filtered: self.filtered,
             outputs: self.outputs,
             dead_letters: self.dead_letters,
         }

@@ -50,6 +50,7 @@ struct LaneView {
     last_error: Option<String>,
     batches: u64,
     records: u64,
+    filtered: u64,
     outputs: u64,
     dead_letters: u64,
 }
@@ -86,6 +87,7 @@ fn lane_view(stream: Option<&Stream>, lane: LaneStatus) -> LaneView {
         last_error,
         batches,
         records,
+        filtered,
         outputs,
         dead_letters,
     } = lane;
@@ -102,6 +104,7 @@ fn lane_view(stream: Option<&Stream>, lane: LaneStatus) -> LaneView {
         last_error,
         batches,
         records,
+        filtered,
         outputs,
         dead_letters,
     }

@@ -193,6 +193,7 @@ async fn a_stream_that_a_trigger_needs_is_not_deleted() {
             maximum_retry_attempts: -1,
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,
+            filter_criteria: Default::default(),
             on_failure_stream: None,
             unpack_aggregated_records: false,
             enabled: true,

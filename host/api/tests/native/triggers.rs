@@ -177,6 +177,66 @@ async fn a_setting_of_the_wrong_kind_is_named() {
 }
 
 #[tokio::test]
+async fn filters_are_set_shown_and_removed() {
+    let world = world().await;
+    let pattern = r#"{"data":{"a":[1]}}"#;
+    let criteria = json!({"filters": [{ "pattern": pattern }]});
+    for given in [json!(pattern), json!({"data": {"a": [1]}})] {
+        let mut settings = settings("LATEST");
+        settings["filter_criteria"] = json!({"filters": [{ "pattern": given }]});
+        let answer = set(&world, &settings).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        let shown = get(&world.router, T).await.expect(200);
+        assert_eq!(shown["filter_criteria"], criteria);
+    }
+    for none in [json!(null), json!({}), json!({"filters": []})] {
+        let mut settings = settings("LATEST");
+        settings["filter_criteria"] = none;
+        let shown = set(&world, &settings).await.expect(200);
+        assert_eq!(shown.get("filter_criteria"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_filter_is_refused_with_the_place_and_the_reason() {
+    let world = world().await;
+    let pattern = |pattern: Value| json!({"filters": [{"pattern": "{}"}, { "pattern": pattern }]});
+    for (criteria, says) in [
+        (
+            pattern(json!("simple")),
+            "filters[1].pattern: it is not JSON",
+        ),
+        (
+            pattern(json!({"data": "x"})),
+            "at `data`: a field takes a list",
+        ),
+        (
+            pattern(json!({"data": ["x"]})),
+            "at `data`: data takes an object",
+        ),
+        (
+            pattern(json!({"data": {"a": [{"prefix": 1}]}})),
+            "at `data.a[0].prefix`: it takes a string",
+        ),
+        (
+            json!({"filters": vec![json!({"pattern": "{}"}); 11]}),
+            "11 filters; allowed are 10",
+        ),
+        (json!({"filters": [{"patern": "{}"}]}), "patern"),
+        (json!({"filter": []}), "filter"),
+        (json!([]), "filter_criteria"),
+    ] {
+        let mut settings = settings("LATEST");
+        settings["filter_criteria"] = criteria;
+        let message = set(&world, &settings)
+            .await
+            .expect_error(400, "bad_request");
+        assert!(message.contains("filter_criteria"), "{message}");
+        assert!(message.contains(says), "{says}: {message}");
+    }
+}
+
+#[tokio::test]
 async fn a_trigger_needs_what_it_names() {
     let world = world().await;
     for (name, code) in [
@@ -259,6 +319,7 @@ async fn lanes_are_shown_with_their_lag() {
         last_error,
         batches: 5,
         records: 6,
+        filtered: 7,
         outputs: 8,
         dead_letters: 9,
     };
@@ -272,7 +333,7 @@ async fn lanes_are_shown_with_their_lag() {
     let expected = json!({
         "shard_id": "shardId-000000000000", "state": "backing_off", "sequence_number": null,
         "lag_records": 3, "lag_ms": 4, "attempts": 2, "last_error": "trapped", "batches": 5,
-        "records": 6, "outputs": 8, "dead_letters": 9,
+        "records": 6, "filtered": 7, "outputs": 8, "dead_letters": 9,
     });
     assert_eq!(first, expected);
     assert_eq!(shown["shards"][1]["last_error"], Value::Null);

@@ -10,6 +10,7 @@ use crate::{
     name::{FunctionName, StreamName, TriggerName},
     position::{Position, ShardNumber},
     time::Millis,
+    trigger::FilterCriteria,
 };
 
 /// Where a new trigger begins.
@@ -59,6 +60,10 @@ pub struct TriggerSettings {
     /// record. Ours: Lambda leaves that to the function.
     #[serde(default)]
     pub unpack_aggregated_records: bool,
+    /// Which records are delivered: those that match one of up to ten patterns, or all where there is
+    /// none.
+    #[serde(default, skip_serializing_if = "FilterCriteria::is_empty")]
+    pub filter_criteria: FilterCriteria,
     /// Whether it runs.
     #[serde(default = "defaults::enabled")]
     pub enabled: bool,

@@ -70,6 +70,8 @@ pub struct LaneStatus {
     pub batches: u64,
     /// Records done since the host started.
     pub records: u64,
+    /// Records that the trigger's filters left out since the host started.
+    pub filtered: u64,
     /// Records given to streams since the host started.
     pub outputs: u64,
     /// Records given to the dead letters (or, without an on_failure_stream, dropped) since then.

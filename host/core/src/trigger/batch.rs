@@ -1,7 +1,10 @@
 //! A batch while it is put together: which records are in it, and when it is full.
 
+mod sift;
+
 use std::sync::Arc;
 
+use self::sift::Gap;
 use super::unpack::{Folded, Unpacked};
 use crate::{
     batch::Columns,
@@ -11,12 +14,17 @@ use crate::{
     time::Millis,
 };
 
-/// Consecutive records of a shard, shared with the log's pages.
+/// Records of a shard in order, shared with the log's pages: all of a stretch, or those of it that
+/// are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     slices: Vec<Slice>,
     records: usize,
     bytes: usize,
+    /// The position after the last record that was looked at.
+    end: Option<Position>,
+    /// Where records were left out.
+    gaps: Vec<Gap>,
     /// What the function gets in place of the records, where they are unpacked.
     unpacked: Option<Unpacked>,
     /// Whether the function ended within a record of a longer batch.
@@ -70,12 +78,17 @@ impl Batch {
                 slice.range.end = slice.range.start + fitting;
                 self.records += slice.count();
                 self.bytes += slice.payload();
+                self.end = Some(slice.next());
                 self.slices.push(slice);
             }
             if !all {
                 return true;
             }
         }
+        self.is_full(room)
+    }
+
+    fn is_full(&self, room: &Room) -> bool {
         let ended = room
             .end
             .is_some_and(|end| self.next().is_some_and(|next| next >= end));
@@ -100,10 +113,10 @@ impl Batch {
         self.bytes
     }
 
-    /// The position after the last record.
+    /// The position after the last record that was looked at.
     #[must_use]
     pub fn next(&self) -> Option<Position> {
-        self.slices.last().map(Slice::next)
+        self.end
     }
 
     /// When the first record arrived, which is the oldest: arrivals never fall along a shard.
@@ -122,7 +135,7 @@ impl Batch {
         old.map(Slice::count).sum()
     }
 
-    /// The position of record `index`, or the position after the last one where `index` is the count.
+    /// The position of record `index`, or where the next batch begins where `index` is the count.
     #[must_use]
     pub fn position(&self, index: usize) -> Position {
         assert!(
@@ -137,7 +150,7 @@ impl Batch {
             }
             left -= slice.count() as u64;
         }
-        self.slices.last().map_or(Position::START, Slice::next)
+        self.end.unwrap_or(Position::START)
     }
 
     /// The records, in order.
@@ -185,9 +198,9 @@ impl Batch {
     #[must_use]
     pub fn before(&self, record: usize) -> Self {
         let mut before = Self {
-            slices: self.slices.clone(),
+            unpacked: None,
             is_short: true,
-            ..Self::default()
+            ..self.clone()
         };
         before.cut(if self.is_short { 1 } else { record });
         before.unpack()
@@ -195,6 +208,12 @@ impl Batch {
 
     /// Keeps the first `records` records.
     fn cut(&mut self, records: usize) {
+        if records == self.records {
+            return;
+        }
+        // The records before the first one that goes are passed, also those that were left out.
+        self.end = Some(self.position(records));
+        self.gaps.retain(|gap| gap.is_before(records));
         let mut left = records;
         for slice in &mut self.slices {
             let kept = left.min(slice.count());

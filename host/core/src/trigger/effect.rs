@@ -38,6 +38,8 @@ pub struct Effects {
     pub checkpoint: Checkpoint,
     /// Records that are done then.
     pub done: usize,
+    /// Records that the trigger's filters left out and that are passed then.
+    pub filtered: u64,
     /// Records for streams.
     pub outputs: Vec<Output>,
     /// What the function remembers.
@@ -80,6 +82,7 @@ impl Effects {
         Self {
             checkpoint,
             done: 0,
+            filtered: 0,
             outputs: Vec::new(),
             writes: BTreeMap::new(),
             discards: None,

@@ -17,6 +17,7 @@ use super::{
     retry,
 };
 use crate::{
+    limit,
     port::{GuestError, InvokeError, Page, ReadError, ReadLimits, Verdict},
     position::Position,
     time::Millis,
@@ -93,6 +94,31 @@ struct Gathering {
     due: Option<Millis>,
 }
 
+/// Records that were filtered out since the last commit, while no other waited. The lane has passed
+/// them, but only in memory: after a crash they are filtered again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    records: u64,
+    /// When the first of them was.
+    since: Millis,
+}
+
+impl Passed {
+    fn add(&mut self, records: u64, now: Millis) {
+        if self.records == 0 {
+            self.since = now;
+        }
+        self.records += records;
+    }
+
+    /// In how many milliseconds it shall be durable; never, where nothing was passed.
+    fn due_in(&self, now: Millis) -> Option<u64> {
+        let waited = now.since(self.since);
+        let left = limit::FILTER_CHECKPOINT_MS.saturating_sub(waited);
+        (self.records > 0).then_some(left)
+    }
+}
+
 #[derive(Debug)]
 struct Committing {
     effects: Arc<Effects>,
@@ -127,6 +153,7 @@ pub struct Machine {
     /// The last of them.
     stumble: Option<Arc<str>>,
     oldest: Option<Millis>,
+    passed: Passed,
 }
 
 impl Machine {
@@ -142,6 +169,7 @@ impl Machine {
             stumbles: 0,
             stumble: None,
             oldest: None,
+            passed: Passed::default(),
         };
         (machine, Action::Load)
     }
@@ -182,6 +210,7 @@ impl Machine {
             Ok(checkpoint) => {
                 self.checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::at(self.start));
                 self.loaded = true;
+                self.passed = Passed::default();
                 self.gather(None)
             }
             Err(error) => self.stumble(&error.to_string(), After::Load),
@@ -226,7 +255,7 @@ impl Machine {
         self.loaded
     }
 
-    /// Where the lane stands.
+    /// Where the lane stands. What it has only filtered out may not be durable yet.
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint

@@ -1,9 +1,15 @@
 //! A trigger's settings as its machine uses them: no sentinels, one unit of time.
 
-use crate::{catalog::TriggerSettings, limit};
+use std::sync::Arc;
 
-/// How batches are cut and when a record is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use super::filter::Sieve;
+use crate::{
+    catalog::{Shard, TriggerSettings},
+    limit,
+};
+
+/// Which records are delivered, how batches are cut and when a record is given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Records in a batch at most.
     pub batch_records: usize,
@@ -19,12 +25,14 @@ pub struct Policy {
     pub age_ms: Option<u64>,
     /// Whether the function gets what aggregated records hold, in place of them.
     pub unpacks: bool,
+    /// Which records are delivered; none: all.
+    pub sieve: Option<Arc<Sieve>>,
 }
 
 impl Policy {
-    /// Of settings that were checked.
+    /// On `shard`, of settings that were checked.
     #[must_use]
-    pub fn of(settings: &TriggerSettings) -> Self {
+    pub fn of(settings: &TriggerSettings, shard: &Shard) -> Self {
         let age = u64::try_from(settings.maximum_record_age_in_seconds).ok();
         Self {
             batch_records: settings.batch_size as usize,
@@ -34,6 +42,7 @@ impl Policy {
             bisect: settings.bisect_batch_on_function_error,
             age_ms: age.map(|seconds| seconds * 1000),
             unpacks: settings.unpack_aggregated_records,
+            sieve: Sieve::new(&settings.filter_criteria, shard).map(Arc::new),
         }
     }
 
@@ -47,9 +56,20 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{catalog::Stream, position::ShardNumber, time::Millis};
 
     fn policy(json: &str) -> Policy {
-        Policy::of(&serde_json::from_str(json).unwrap())
+        let stream = Stream::new("s".try_into().unwrap(), 1, ShardNumber(0), Millis(0));
+        Policy::of(&serde_json::from_str(json).unwrap(), &stream.shards[0])
+    }
+
+    #[test]
+    fn without_a_filter_nothing_is_looked_into() {
+        let settings = r#"{"stream":"s","function":"f","starting_position":"LATEST"}"#;
+        assert_eq!(policy(settings).sieve, None);
+        let filtered =
+            settings.replace('}', r#","filter_criteria":{"filters":[{"pattern":"{}"}]}}"#);
+        assert!(policy(&filtered).sieve.is_some());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 mod bisect;
 mod failures;
+mod filtered;
+mod filters;
 mod model;
 mod packed;
 mod windows;

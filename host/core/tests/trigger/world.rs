@@ -15,7 +15,9 @@ use millstream_core::{
     },
     position::Position,
     time::Millis,
-    trigger::{Action, Batch, Checkpoint, Event, Lane, Machine, Policy, effect::Unsettled},
+    trigger::{
+        Action, Batch, Checkpoint, Event, FilterCriteria, Lane, Machine, Policy, effect::Unsettled,
+    },
 };
 use serde_json::{Value, json};
 
@@ -75,6 +77,12 @@ pub(crate) struct World {
     pub(crate) short_reads: bool,
     /// Puts that come while the lane waits, in order: at which time, how many records.
     pub(crate) coming: Vec<(u64, usize)>,
+    /// Commits that were asked for.
+    pub(crate) commits: usize,
+    /// Records that commits passed and that filters had left out.
+    pub(crate) filtered: u64,
+    /// Pages that were read.
+    pub(crate) reads: usize,
 }
 
 impl World {
@@ -141,14 +149,28 @@ impl World {
             fates: Vec::new(),
             short_reads: false,
             coming: Vec::new(),
+            commits: 0,
+            filtered: 0,
+            reads: 0,
         }
     }
 
-    /// Puts so many records as one block. A record's data is its number, from 0.
+    /// Changes the trigger's filters. A machine that runs does not notice.
+    pub(crate) fn filter(&mut self, patterns: &[Value]) {
+        let texts = patterns.iter().map(Value::to_string).collect();
+        let mut trigger = self.lane.trigger.as_ref().clone();
+        trigger.settings.filter_criteria = FilterCriteria::new(texts).unwrap();
+        self.lane.trigger = Arc::new(trigger);
+    }
+
+    /// Puts so many records as one block. A record's data is its number, from 0, and its key ends in
+    /// the same.
     pub(crate) fn put(&mut self, records: usize) {
         let mut builder = BlockBuilder::default();
         for _ in 0..records {
-            builder.push("k", &self.name());
+            let number = self.name();
+            let key = format!("k{}", String::from_utf8_lossy(&number));
+            builder.push(&key, &number);
         }
         self.append(builder);
     }
@@ -214,15 +236,18 @@ impl World {
 
     /// Runs the lane until the host ends (false) or nothing is left to do (true).
     pub(crate) fn life(&mut self, function: &mut impl FnMut(&[usize], u32) -> Answer) -> bool {
-        let policy = Policy::of(&self.lane.trigger.settings);
+        let policy = Policy::of(&self.lane.trigger.settings, &self.lane.shard);
         let (mut machine, mut action) = Machine::new(policy, Position::START);
         for _ in 0..20_000 {
             let event = match action {
                 Action::Load => Event::Loaded(Ok(self.checkpoint())),
-                Action::Read { from, limits } => Event::Read {
-                    page: Ok(self.read(from, limits)),
-                    tail: self.tail(),
-                },
+                Action::Read { from, limits } => {
+                    self.reads += 1;
+                    Event::Read {
+                        page: Ok(self.read(from, limits)),
+                        tail: self.tail(),
+                    }
+                }
                 Action::Wait { beyond, ms } => {
                     if !self.wait(beyond, ms) {
                         return true;
@@ -239,13 +264,20 @@ impl World {
                     });
                     Event::Invoked(function(&records, attempt))
                 }
-                Action::Commit(effects) => match effects.plan(&self.lane, &self.catalog) {
-                    Err(error) => Event::Committed(Err(error)),
-                    Ok(commit) => match self.commit(&commit) {
-                        Some(result) => Event::Committed(result),
-                        None => return false,
-                    },
-                },
+                Action::Commit(effects) => {
+                    self.commits += 1;
+                    let result = match effects.plan(&self.lane, &self.catalog) {
+                        Err(error) => Err(error),
+                        Ok(commit) => match self.commit(&commit) {
+                            Some(result) => result,
+                            None => return false,
+                        },
+                    };
+                    if result.is_ok() {
+                        self.filtered += effects.filtered;
+                    }
+                    Event::Committed(result)
+                }
             };
             action = machine.step(self.now, event);
         }

@@ -107,3 +107,40 @@ async fn samples_count_what_happened() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn records_that_filters_leave_out_are_passed_and_counted() {
+    let mut host = Host::new(1).await;
+    host.function.does(|call| async move { echo(&call.batch) });
+    let pattern = json!({"data": {"keep": [true]}}).to_string();
+    let criteria = json!({"filters": [{ "pattern": pattern }]});
+    host.trigger("t", json!({ "filter_criteria": criteria }))
+        .await;
+    host.put("k", &["no", "{}", r#"{"keep":true}"#, r#"{"keep":false}"#]);
+    host.until("all", |host| host.status("t")[0].filtered == 3)
+        .await;
+    assert_eq!(host.out(), [r#"{"keep":true}"#]);
+    // What is left out does not wait, though a commit says so only later.
+    host.put("k", &["no"]);
+    host.until("the last", |host| host.status("t")[0].lag_records == 0)
+        .await;
+    let status = host.status("t").remove(0);
+    assert_eq!(
+        (status.state, status.records, status.filtered),
+        ("waiting", 1, 3)
+    );
+    host.until("its commit", |host| host.status("t")[0].filtered == 4)
+        .await;
+    let mut text = String::new();
+    host.workers.samples(&mut text);
+    let line = "millstream_trigger_filtered_records_total{trigger=\"t\"} 4";
+    assert!(text.lines().any(|given| given == line), "{text}");
+    // A new machine, and a new host, go on behind them.
+    host.enable("t", false).await;
+    assert_eq!(host.status("t")[0].lag_records, 0);
+    host.crash().await;
+    host.enable("t", true).await;
+    host.put("k", &[r#"{"keep":true}"#]);
+    host.until("the next", |host| host.out().len() == 2).await;
+    assert_eq!(host.status("t")[0].filtered, 0);
+}

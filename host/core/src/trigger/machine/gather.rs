@@ -1,8 +1,9 @@
 //! Putting a batch together: read until it is full, or its window is over, or nothing more is there.
+//! What the trigger's filters leave out is passed on the way.
 
 use std::{mem, sync::Arc};
 
-use super::{Action, Gathering, Machine, Phase};
+use super::{Action, Committing, Gathering, Machine, Phase};
 use crate::{
     limit,
     port::{Page, ReadLimits},
@@ -12,6 +13,7 @@ use crate::{
         batch::{Batch, Room},
         checkpoint::Checkpoint,
         discard::Reason,
+        effect::Effects,
     },
 };
 
@@ -26,11 +28,18 @@ impl Machine {
     }
 
     pub(super) fn read(&mut self, gathering: Gathering) -> Action {
-        let room = self.room();
-        let limits = ReadLimits {
-            records: room.records - gathering.batch.len(),
-            bytes: room.bytes - gathering.batch.bytes(),
+        let (room, batch) = (self.room(), &gathering.batch);
+        let mut limits = ReadLimits {
+            records: room.records - batch.len(),
+            bytes: room.bytes - batch.bytes(),
         };
+        if self.policy.sieve.is_some() {
+            // The more was left out, the more is read at once to find what is wanted.
+            let most = limit::BATCH_RECORDS_MAX as usize;
+            let left_out = self.passed.records + batch.left_out(batch.len());
+            limits.records += usize::try_from(left_out).unwrap_or(most).min(most);
+            limits.bytes = limits.bytes.min(limit::FILTER_READ_BYTES);
+        }
         let from = gathering.from;
         self.phase = Phase::Gathering(gathering);
         Action::Read { from, limits }
@@ -56,25 +65,21 @@ impl Machine {
         tail: Position,
     ) -> Action {
         let nothing = page.slices.is_empty();
-        let full = to.batch.take(page.slices, &self.room());
+        let full = match &self.policy.sieve {
+            Some(sieve) => to.batch.sift(page.slices, &self.room(), sieve),
+            None => to.batch.take(page.slices, &self.room()),
+        };
         if nothing {
             to.from = to.from.max(tail);
         } else if let Some(next) = to.batch.next() {
             to.from = next;
         }
         self.oldest = to.batch.oldest();
-        if to.batch.is_empty() {
-            if let Some(gone) = self.checkpoint.pending.take() {
-                // Retention removed all of it; what comes after it is not pending.
-                let splits = mem::take(&mut self.checkpoint.splits);
-                self.checkpoint = Checkpoint::before(gone.end, None, splits);
-                return self.gather(to.due);
-            }
-            self.steady();
-            return self.wait(to, None);
-        }
         // A pending batch is full at its end; retention or a lost tail may leave less of it.
         let complete = full || (nothing && self.checkpoint.pending.is_some());
+        if to.batch.is_empty() {
+            return self.without_records(now, to, tail, complete);
+        }
         if !complete && to.from < tail {
             return self.read(to);
         }
@@ -85,6 +90,50 @@ impl Machine {
             return self.fire(now, to.batch);
         }
         self.wait(to, Some(left))
+    }
+
+    /// Nothing to deliver was found so far: go on, or come to rest.
+    fn without_records(
+        &mut self,
+        now: Millis,
+        mut to: Gathering,
+        tail: Position,
+        complete: bool,
+    ) -> Action {
+        if let Some((end, records)) = to.batch.pass() {
+            self.checkpoint.next = end;
+            self.passed.add(records, now);
+        }
+        if let Some(gone) = self.checkpoint.pending.take_if(|_| complete) {
+            // Retention removed all of it, or other filters do; what comes after it is not pending.
+            let splits = mem::take(&mut self.checkpoint.splits);
+            self.checkpoint = Checkpoint::before(gone.end, None, splits);
+            return self.gather(to.due);
+        }
+        if self.passed.records >= limit::FILTER_CHECKPOINT_RECORDS {
+            return self.pass();
+        }
+        if to.from < tail {
+            return self.read(to);
+        }
+        self.steady();
+        match self.passed.due_in(now) {
+            Some(0) => self.pass(),
+            ms => self.wait(to, ms),
+        }
+    }
+
+    /// Makes durable that what was filtered out is passed.
+    fn pass(&mut self) -> Action {
+        let effects = Effects {
+            filtered: self.passed.records,
+            ..Effects::only(self.checkpoint.clone())
+        };
+        self.commit(Committing {
+            effects: Arc::new(effects),
+            verdict_on: None,
+            rest_ms: 0,
+        })
     }
 
     fn wait(&mut self, gathering: Gathering, ms: Option<u64>) -> Action {

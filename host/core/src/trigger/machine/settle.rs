@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, After, Committing, Machine, Phase};
+use super::{Action, After, Committing, Machine, Passed, Phase};
 use crate::{
     port::{GuestError, InvokeError, Verdict},
     time::Millis,
@@ -71,6 +71,7 @@ impl Machine {
         let effects = Effects {
             checkpoint: self.beyond(&batch, until, rest(&batch, until)),
             done,
+            filtered: self.passing(&batch, until),
             outputs,
             writes,
             discards,
@@ -98,7 +99,10 @@ impl Machine {
         if !is_exhausted {
             let checkpoint = self.beyond(&batch, 0, Some(pending));
             return self.commit(Committing {
-                effects: Arc::new(Effects::only(checkpoint)),
+                effects: Arc::new(Effects {
+                    filtered: self.passing(&batch, 0),
+                    ..Effects::only(checkpoint)
+                }),
                 verdict_on: None,
                 rest_ms: retry::delay_ms(attempts),
             });
@@ -127,9 +131,12 @@ impl Machine {
             error: Some(error),
             ..Pending::new(batch.position(middle))
         };
-        let checkpoint = Checkpoint::before(batch.position(0), Some(half), splits);
+        let effects = Effects {
+            filtered: self.passing(batch, 0),
+            ..Effects::only(Checkpoint::before(batch.position(0), Some(half), splits))
+        };
         self.commit(Committing {
-            effects: Arc::new(Effects::only(checkpoint)),
+            effects: Arc::new(effects),
             verdict_on: None,
             rest_ms: 0,
         })
@@ -155,6 +162,7 @@ impl Machine {
         let count = count.min(batch.len()).min(DISCARDS_AT_ONCE);
         let rest = rest.filter(|_| count < batch.len());
         let checkpoint = self.beyond(&batch, count, rest);
+        let filtered = self.passing(&batch, count);
         let discards = Discards {
             batch,
             records: (0..count).map(|i| (i, Arc::clone(&error))).collect(),
@@ -164,6 +172,7 @@ impl Machine {
         };
         let effects = Effects {
             discards: Some(discards),
+            filtered,
             ..Effects::only(checkpoint)
         };
         self.commit(Committing {
@@ -171,6 +180,12 @@ impl Machine {
             verdict_on: None,
             rest_ms: 0,
         })
+    }
+
+    /// How many records a commit passes that were filtered out, where the lane stands at record `until`
+    /// of `batch` afterwards.
+    fn passing(&self, batch: &Batch, until: usize) -> u64 {
+        self.passed.records + batch.left_out(until)
     }
 
     pub(super) fn commit(&mut self, committing: Committing) -> Action {
@@ -189,6 +204,7 @@ impl Machine {
             (Ok(()), _) => {
                 self.steady();
                 self.checkpoint = committing.effects.checkpoint.clone();
+                self.passed = Passed::default();
                 match committing.rest_ms {
                     0 => self.gather(None),
                     ms => self.rest(ms, After::Gather { hurry: false }),

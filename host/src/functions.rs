@@ -60,7 +60,7 @@ pub(crate) async fn compile_all(
         match compile(&plane, log.as_ref(), modules.as_ref(), &function).await {
             Ok(()) => tracing::info!(%name, version, "compiled a function again"),
             Err(error) => {
-                tracing::error!(%name, version, %error, "a function cannot be called; upload it again");
+                tracing::error!(%name, version, %error, "a function cannot be called");
             }
         }
     }
@@ -76,7 +76,7 @@ async fn compile(
     let mut stored = log.get_many(vec![key::module(hash)]).await?;
     let wasm = stored.pop().flatten();
     let wasm = wasm.ok_or_else(|| LoadError::Lost(hash.clone()))?;
-    modules.compile(wasm).await?;
+    modules.compile(wasm, function.limits).await?;
     plane.bind_current(&function.name, function.version).await?;
     Ok(())
 }

@@ -91,8 +91,13 @@ pub(crate) struct GuestSettings {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) function_instances: Option<u32>,
     /// Memory of one instance at most, whatever a function's own limit says.
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) instance_memory_bytes: Option<usize>,
+    // From one page of WebAssembly's memory to all that its addresses reach.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(64 << 10..=4 << 30))]
+    pub(crate) instance_memory_bytes: Option<u64>,
+    /// What a function's calls within itself may take of the stack.
+    // Each instance has a stack of its own, in address space.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(64 << 10..=64 << 20))]
+    pub(crate) guest_stack_bytes: Option<u64>,
     /// Processor seconds that compiling one function may take.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) compile_cpu_seconds: Option<u64>,

@@ -215,15 +215,20 @@ fn runtime_options(settings: &Settings) -> Result<RuntimeOptions, StartError> {
         instances,
         function_instances,
         instance_memory_bytes,
+        guest_stack_bytes,
         compile_cpu_seconds,
         compile_seconds,
         compile_memory_bytes,
         compiled_bytes,
     } = settings.guests;
     let set = |option: &mut u64, setting: Option<u64>| *option = setting.unwrap_or(*option);
+    let size = |option: &mut usize, setting: Option<u64>| {
+        *option = setting.map_or(*option, |bytes| bytes.try_into().unwrap_or(usize::MAX));
+    };
     options.instances = instances.unwrap_or(options.instances);
     options.function_instances = function_instances.unwrap_or(options.instances.div_ceil(2));
-    options.memory_bytes_max = instance_memory_bytes.unwrap_or(options.memory_bytes_max);
+    size(&mut options.memory_bytes_max, instance_memory_bytes);
+    size(&mut options.stack_bytes, guest_stack_bytes);
     set(&mut options.compile.cpu_seconds, compile_cpu_seconds);
     set(
         &mut options.compile.address_space_bytes,

@@ -14,7 +14,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("get-loop", &["time_ms"]),
     ("sleep", &["time_ms"]),
     ("grow", &["memory_bytes"]),
-    ("recurse", &["stack"]),
+    ("recurse", &["guest_stack_bytes"]),
     ("emit-flood", &["output_records"]),
     ("emit-huge", &["output_bytes"]),
     ("state-flood", &["state_entries"]),

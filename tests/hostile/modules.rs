@@ -137,28 +137,114 @@ fn an_upload_that_breaks_off_or_is_too_large_changes_nothing() -> Result<()> {
     Ok(())
 }
 
+/// A component of nested loops with every local alive across all of them, which a register
+/// allocator takes very long over.
+fn bomb() -> Result<Vec<u8>> {
+    const LOCALS: usize = 3_000;
+    const LOOPS: usize = 150;
+    let mut body = format!("(local{})", " i64".repeat(LOCALS));
+    for i in 0..LOOPS {
+        body += &format!("loop $l{i} ");
+    }
+    for i in 0..LOCALS {
+        let other = (i * 7 + 1) % LOCALS;
+        body += &format!("(local.set {i} (i64.add (local.get {other}) (local.get {i})))");
+    }
+    for i in (0..LOOPS).rev() {
+        body += &format!("(br_if $l{i} (i64.eqz (local.get {i}))) end ");
+    }
+    Ok(wat::parse_str(format!(
+        r#"(component
+            (core module $m (func (export "f") {body}))
+            (core instance $i (instantiate $m))
+            (func (export "handle") (canon lift (core func $i "f"))))"#
+    ))?)
+}
+
 #[test]
-fn a_module_that_takes_too_long_to_compile_is_given_up() -> Result<()> {
-    let home = support::host::folder()?;
-    // The limit is set to less than the smallest guest takes, so that every module is a bomb.
-    let limit = ["--compile-memory-bytes", "30000000"];
-    let mut host = Host::start_on(&home.path().join("data"), &limit)?;
-    let begin = Instant::now();
-    let message = refuse(&host.api, "bomb", &build::guest("access-log")?)?;
-    ensure!(
-        begin.elapsed() < Duration::from_secs(45),
-        "given up after {:?}",
-        begin.elapsed()
-    );
-    ensure!(
-        message.contains("limit"),
-        "the limit is not named: {message}"
-    );
-    ensure!(
-        host.api.get("/livez")?.status == 200,
-        "the host does not serve"
-    );
+fn a_module_that_takes_too_much_to_compile_is_given_up() -> Result<()> {
+    // Memory is limited to less than the smallest guest takes, so that every module is a bomb.
+    let guest = build::guest("access-log")?;
+    for (option, most, module) in [
+        ("--compile-memory-bytes", "30000000", guest),
+        ("--compile-cpu-seconds", "1", bomb()?),
+        ("--compile-seconds", "1", bomb()?),
+    ] {
+        let home = support::host::folder()?;
+        let mut host = Host::start_on(&home.path().join("data"), &[option, most])?;
+        let begin = Instant::now();
+        let message = refuse(&host.api, "bomb", &module)?;
+        ensure!(
+            begin.elapsed() < Duration::from_secs(45),
+            "given up after {:?}",
+            begin.elapsed()
+        );
+        ensure!(
+            message.contains("limit") && message.contains(option),
+            "the limit is not named: {message}"
+        );
+        ensure!(
+            host.api.get("/livez")?.status == 200,
+            "the host does not serve"
+        );
+        host.alive()?;
+    }
+    Ok(())
+}
+
+/// It was a fault of the host, by its status.
+#[test]
+fn a_module_with_too_many_instances_is_refused_by_the_limits_name() -> Result<()> {
+    let mut host = Host::start()?;
+    let instances = "(core instance (instantiate $m))".repeat(21);
+    let module = wat::parse_str(format!(
+        r#"(component (core module $m) {instances}
+            (core module $f (func (export "f")))
+            (core instance $i (instantiate $f))
+            (func (export "handle") (canon lift (core func $i "f"))))"#
+    ))?;
+    let message = refuse(&host.api, "many", &module)?;
+    ensure!(message.contains("`core_instances`"), "{message}");
     host.alive()
+}
+
+#[test]
+fn a_module_is_tried_out_under_the_limits_of_its_calls() -> Result<()> {
+    let host = Host::start()?;
+    let fixture = build::guest("fixture")?;
+    let upload = |limit: u32| {
+        let path = format!("/v1/functions/f?wait_ms=60000&memory_bytes={limit}");
+        host.api.upload(&path, &fixture)
+    };
+    let message = upload(65_536)?.refused(422, "module_refused")?;
+    ensure!(message.contains("`memory_bytes`"), "{message}");
+    ensure!(upload(268_435_456)?.status == 201, "it is refused");
+    Ok(())
+}
+
+/// It showed as active, and no call of it came to anything.
+#[test]
+fn a_function_that_a_smaller_host_has_no_room_for_is_shown_as_that() -> Result<()> {
+    let home = support::host::folder()?;
+    let data = home.path().join("data");
+    let host = Host::start_on(&data, &[])?;
+    host.api.deploy("f", "fixture", "config.to=out")?;
+    host.stop()?;
+    let small = ["--instance-memory-bytes", "65536"];
+    let host = Host::start_on(&data, &small)?;
+    let shown = host.api.get("/v1/functions/f")?.ok()?;
+    ensure!(shown["status"] == "unavailable", "{shown}");
+    let reason = shown["reason"].as_str().context("no reason")?;
+    ensure!(reason.contains("memory_bytes"), "{shown}");
+    ensure!(shown["limits"]["memory_bytes"] == 65_536, "{shown}");
+    host.stop()?;
+    let host = Host::start_on(&data, &[])?;
+    let shown = host.api.get("/v1/functions/f")?.ok()?;
+    ensure!(shown["status"] == "active", "{shown}");
+    drop(host);
+    let (status, said) = support::host::refused(&data, &["--instance-memory-bytes", "1"])?;
+    ensure!(status.code() == Some(2), "{status}: {said}");
+    Ok(())
 }
 
 #[test]

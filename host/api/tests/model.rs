@@ -25,8 +25,8 @@ use millstream_core::{
     name::{FunctionName, TriggerName},
     port::{
         Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke,
-        InvokeError, Invoked, LaneStatus, Later, Log, ModuleError, ModuleInfo, Modules, Page,
-        ReadError, ReadLimits, Span, Triggers, Volume,
+        InvokeError, Invoked, LaneStatus, Later, Limits, Log, ModuleError, ModuleInfo, Modules,
+        Page, ReadError, ReadLimits, Span, Triggers, Volume,
     },
     position::{Position, ShardNumber},
     time::Millis,
@@ -447,7 +447,7 @@ impl Channels for Nothing {
 }
 
 impl Modules for Nothing {
-    fn compile(&self, _wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>> {
+    fn compile(&self, _wasm: Bytes, _: Limits) -> Later<'static, Result<ModuleInfo, ModuleError>> {
         ready(Err(ModuleError::NotAModule {
             message: "nothing is a module here".into(),
         }))
@@ -463,6 +463,14 @@ impl Modules for Nothing {
     }
 
     fn unbind(&self, _function: &FunctionName, _keep: Option<u64>) {}
+
+    fn fault(&self, _function: &FunctionName, _version: u64) -> Option<String> {
+        None
+    }
+
+    fn held(&self, limits: Limits) -> Limits {
+        limits
+    }
 }
 
 impl Invoke for Nothing {

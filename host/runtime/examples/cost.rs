@@ -45,7 +45,9 @@ async fn measure(wasm: &Path) -> Result<(), Failure> {
     let dir = tempfile::tempdir()?;
     let runtime = Runtime::new(RuntimeOptions::new(dir.path())?)?;
     println!("resident after start: {}", resident()?);
-    let info = runtime.compile(fs::read(wasm)?.into()).await?;
+    let info = runtime
+        .compile(fs::read(wasm)?.into(), Limits::default())
+        .await?;
     let function = FunctionName::try_from("hostile")?;
     runtime.bind(function.clone(), 1, info.hash).await?;
     for (records, bytes, times) in SHAPES {

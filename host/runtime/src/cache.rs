@@ -12,9 +12,12 @@ use std::{
     time::SystemTime,
 };
 
+use millstream_core::port::ModuleError;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 use wasmtime::{Engine, component::Component};
+
+use crate::slot;
 
 const CODE: &str = "cwasm";
 const DIGEST: &str = "sha256";
@@ -69,18 +72,35 @@ impl Cache {
     }
 
     /// The component of `hash`; none where it must be compiled (again).
-    pub(crate) fn load(&self, engine: &Engine, hash: &str) -> Option<Component> {
+    ///
+    /// # Errors
+    /// The limit, where an instance's slot has no room for it, however often it is compiled.
+    pub(crate) fn load(
+        &self,
+        engine: &Engine,
+        hash: &str,
+    ) -> Result<Option<Component>, ModuleError> {
         let path = self.path(hash);
         if !is_intact(&path) {
-            return None;
+            return Ok(None);
         }
         match load::component(engine, &path) {
-            Ok(component) => Some(component),
-            Err(error) => {
-                tracing::warn!(%hash, %error, "a compiled component cannot be loaded");
-                None
-            }
+            Ok(component) => Ok(Some(component)),
+            Err(error) => match slot::misfit(&format!("{error:#}")) {
+                Some(misfit) => Err(misfit),
+                None => {
+                    tracing::warn!(%hash, %error, "a compiled component cannot be loaded");
+                    Ok(None)
+                }
+            },
         }
+    }
+
+    /// Removes the machine code of `hash`.
+    pub(crate) fn remove(&self, hash: &str) -> io::Result<()> {
+        let path = self.path(hash);
+        fs::remove_file(path.with_extension(DIGEST))?;
+        fs::remove_file(path)
     }
 
     fn path(&self, hash: &str) -> PathBuf {

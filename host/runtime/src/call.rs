@@ -62,7 +62,12 @@ pub(crate) async fn smoke(
 
 fn store(function: &Function, call: &Call, started: Instant) -> Store<Guest> {
     let limits = call.limits;
-    let guest = Guest::new(limits, Arc::clone(&call.state), Arc::clone(&call.config));
+    let guest = Guest::new(
+        limits,
+        function.stack_bytes(),
+        Arc::clone(&call.state),
+        Arc::clone(&call.config),
+    );
     let mut store = Store::new(function.engine(), guest);
     store.limiter(|guest| &mut guest.growth);
     store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));

@@ -69,7 +69,8 @@ pub(crate) async fn compile(
             let killed = child.kill().await;
             killed.map_err(|error| failed(format!("cannot stop the compiler: {error}")))?;
             let passed = limits.wall.as_secs_f32();
-            Err(hit("wall", format!("{passed} s passed")))
+            let message = format!("{passed} s passed; serve's --compile-seconds allows others");
+            Err(hit("wall", message))
         }
     }
 }
@@ -90,7 +91,10 @@ fn verdict(status: ExitStatus, said: &str, limits: CompileLimits) -> Result<(), 
     match (status.code(), status.signal()) {
         (_, Some(SIGXCPU)) => Err(hit(
             "cpu_seconds",
-            format!("{} s of processor time used", limits.cpu_seconds),
+            format!(
+                "{} s of processor time used; serve's --compile-cpu-seconds allows others",
+                limits.cpu_seconds
+            ),
         )),
         (_, Some(SIGABRT | SIGSEGV)) => Err(exhausted(limits)),
         _ if memory => Err(exhausted(limits)),
@@ -104,7 +108,7 @@ fn exhausted(limits: CompileLimits) -> ModuleError {
     let bytes = limits.address_space_bytes;
     hit(
         "address_space_bytes",
-        format!("more than {bytes} bytes wanted"),
+        format!("more than {bytes} bytes wanted; serve's --compile-memory-bytes allows others"),
     )
 }
 
@@ -133,6 +137,8 @@ mod tests {
             ModuleError::Limit { limit, .. } => limit,
             other => panic!("{other:?}"),
         };
+        let option = of(SIGXCPU, "").to_string();
+        assert!(option.contains("--compile-cpu-seconds"), "{option}");
         assert_eq!(limit(of(SIGXCPU, "")), "cpu_seconds");
         assert_eq!(limit(of(SIGABRT, "")), "address_space_bytes");
         let exit = |code: u8| i32::from(code) << 8;

@@ -1,6 +1,7 @@
 //! One configuration for the process that compiles and the process that runs.
 //!
-//! Invariant: everything that shapes machine code is in [`config`]; the allocator is not part of it.
+//! Invariant: everything that shapes machine code is in [`config`]; the allocator and the size of
+//! stacks are not part of it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -11,10 +12,8 @@ use wasmtime::{
 
 use crate::{options::RuntimeOptions, pool};
 
-/// What a guest's calls may take of the stack.
-pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
-/// The stack of a guest and of the host calls that it makes.
-const FIBER_STACK_BYTES: usize = 1 << 20;
+/// Stack for the host calls that a guest makes, beyond what its own calls may take.
+const HOST_STACK_BYTES: usize = 512 << 10;
 /// Memory that stays with a slot when its instance is gone: what a typical batch touches, so that
 /// the next one takes no page faults.
 const KEEP_RESIDENT_BYTES: usize = 2 << 20;
@@ -34,8 +33,6 @@ fn config() -> Config {
     config
         .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK_BYTES)
-        .async_stack_size(FIBER_STACK_BYTES)
         .memory_init_cow(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_memory64(false)
@@ -69,7 +66,12 @@ pub(crate) fn running(options: &RuntimeOptions) -> wasmtime::Result<Engine> {
         .max_core_instance_size(CORE_INSTANCE_BYTES)
         .max_component_instance_size(COMPONENT_INSTANCE_BYTES)
         .table_elements(TABLE_ELEMENTS);
-    Engine::new(config().allocation_strategy(InstanceAllocationStrategy::Pooling(pool)))
+    Engine::new(
+        config()
+            .max_wasm_stack(options.stack_bytes)
+            .async_stack_size(options.stack_bytes + HOST_STACK_BYTES)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool)),
+    )
 }
 
 /// Names the configuration, the compiler's version and the processor: machine code that was made
@@ -86,7 +88,8 @@ mod tests {
 
     #[test]
     fn what_the_child_compiles_the_host_can_load() {
-        let options = RuntimeOptions::new("unused").unwrap();
+        let mut options = RuntimeOptions::new("unused").unwrap();
+        options.stack_bytes *= 2;
         let (child, host) = (compiling().unwrap(), running(&options).unwrap());
         assert_eq!(fingerprint(&child), fingerprint(&host));
     }

@@ -7,10 +7,7 @@ use millstream_core::{
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
-use crate::{
-    engine::WASM_STACK_BYTES,
-    guest::{End, Guest, Hit},
-};
+use crate::guest::{End, Guest, Hit};
 
 /// Frames of a trap that are told.
 const FRAMES: usize = 5;
@@ -51,7 +48,7 @@ pub(crate) fn classify(
         });
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return Ok(trapped(*trap, error, logs));
+        return Ok(trapped(*trap, error, guest.stack_bytes, logs));
     }
     let message = format!("{error:#}");
     if let Some(hit) = refused_by_wasmtime(error, &message, &guest.limits) {
@@ -84,16 +81,18 @@ fn refused_by_wasmtime(error: &wasmtime::Error, message: &str, limits: &Limits) 
     Some(Hit { limit, message })
 }
 
-fn trapped(trap: Trap, error: &wasmtime::Error, logs: &[LogLine]) -> GuestError {
-    let mut message = match trap {
-        Trap::StackOverflow => format!(
-            "call stack exhausted: it calls deeper than {} KiB of stack allow",
-            WASM_STACK_BYTES >> 10
-        ),
-        other => other
-            .to_string()
-            .trim_start_matches("wasm trap: ")
-            .to_owned(),
+fn trapped(
+    trap: Trap,
+    error: &wasmtime::Error,
+    stack_bytes: usize,
+    logs: &[LogLine],
+) -> GuestError {
+    let overflow = trap == Trap::StackOverflow;
+    let mut message = if overflow {
+        format!("call stack exhausted: it calls deeper than {stack_bytes} bytes of stack allow")
+    } else {
+        let text = trap.to_string();
+        text.trim_start_matches("wasm trap: ").to_owned()
     };
     if let Some(panic) = panic(logs) {
         message = format!("{panic} ({message})");
@@ -101,9 +100,12 @@ fn trapped(trap: Trap, error: &wasmtime::Error, logs: &[LogLine]) -> GuestError 
     if let Some(frames) = error.downcast_ref::<WasmBacktrace>().map(frames) {
         message.push_str(&frames);
     }
-    GuestError::Trapped {
-        message: cut(message),
+    let message = cut(message);
+    if overflow {
+        let limit = "guest_stack_bytes";
+        return GuestError::Limit { limit, message };
     }
+    GuestError::Trapped { message }
 }
 
 /// What a Rust guest prints when it panics: a line that says where, and one that says what.

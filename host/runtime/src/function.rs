@@ -39,6 +39,7 @@ pub(crate) struct Function {
     pre: InstancePre<Guest>,
     export: ComponentExportIndex,
     world: World,
+    stack_bytes: usize,
 }
 
 impl std::fmt::Debug for Function {
@@ -49,7 +50,11 @@ impl std::fmt::Debug for Function {
 
 impl Function {
     /// Checks the component against the worlds, types included.
-    pub(crate) fn link(linker: &Linker<Guest>, component: &Component) -> Result<Self, ModuleError> {
+    pub(crate) fn link(
+        linker: &Linker<Guest>,
+        component: &Component,
+        stack_bytes: usize,
+    ) -> Result<Self, ModuleError> {
         let misfit = |error: wasmtime::Error| ModuleError::NoWorld {
             message: format!("{error:#}"),
         };
@@ -71,7 +76,12 @@ impl Function {
                 });
             }
         };
-        Ok(Self { pre, export, world })
+        Ok(Self {
+            pre,
+            export,
+            world,
+            stack_bytes,
+        })
     }
 
     /// The world's name in `wit/`.
@@ -80,6 +90,11 @@ impl Function {
             World::Handler => "handler",
             World::RecordHandler => "record-handler",
         }
+    }
+
+    /// What its calls may take of the stack of an instance.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.stack_bytes
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -36,6 +36,8 @@ pub(crate) struct Guest {
     pub(crate) state: Arc<dyn State>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) limits: Limits,
+    /// What its calls may take of the stack.
+    pub(crate) stack_bytes: usize,
     end: Option<End>,
     entered: bool,
     wasi: WasiCtx,
@@ -45,6 +47,7 @@ pub(crate) struct Guest {
 impl Guest {
     pub(crate) fn new(
         limits: Limits,
+        stack_bytes: usize,
         state: Arc<dyn State>,
         config: Arc<BTreeMap<String, String>>,
     ) -> Self {
@@ -59,6 +62,7 @@ impl Guest {
             state,
             config,
             limits,
+            stack_bytes,
             end: None,
             entered: false,
             table,

@@ -15,6 +15,7 @@ mod ticker;
 mod compile;
 
 mod cache;
+mod slot;
 
 mod function;
 

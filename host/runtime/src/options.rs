@@ -17,6 +17,8 @@ pub struct RuntimeOptions {
     pub dry_runs: u32,
     /// Linear memory of one instance at most, whatever the limits of its call say.
     pub memory_bytes_max: usize,
+    /// What a guest's calls may take of the stack.
+    pub stack_bytes: usize,
     /// How long a call waits for an instance before it is refused.
     pub admission_wait: Duration,
     /// The program that compiles: called as `COMPILER __compile ...`, it must end in
@@ -39,6 +41,7 @@ impl RuntimeOptions {
             function_instances: 16,
             dry_runs: 4,
             memory_bytes_max: 256 << 20,
+            stack_bytes: 512 << 10,
             admission_wait: Duration::from_secs(2),
             compiler: std::env::current_exe()?,
             compile: CompileLimits::default(),
@@ -46,7 +49,8 @@ impl RuntimeOptions {
     }
 }
 
-/// What compiling one module may take. Each is reported by its field's name when it is hit.
+/// What compiling one module may take. Each is reported by its field's name when it is hit, with the
+/// option of `serve` that sets it.
 #[derive(Debug, Clone, Copy)]
 pub struct CompileLimits {
     /// Processor time, all threads together.

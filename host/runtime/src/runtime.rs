@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use millstream_core::{
     name::FunctionName,
-    port::{Call, Invoke, InvokeError, Invoked, Later},
+    port::{Call, Invoke, InvokeError, Invoked, Later, ModuleError},
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -43,7 +43,8 @@ struct Callable {
     share: Share,
 }
 
-type Bound = BTreeMap<(FunctionName, u64), Callable>;
+/// By function and version: what can be called, or why it cannot.
+type Bound = BTreeMap<(FunctionName, u64), Result<Callable, ModuleError>>;
 
 struct Shared {
     options: RuntimeOptions,
@@ -105,7 +106,7 @@ impl Runtime {
         RuntimeStats {
             running: shared.ticker.running() as u64,
             instances: shared.options.instances.into(),
-            functions: shared.bound.load().len() as u64,
+            functions: shared.bound.load().values().flatten().count() as u64,
             ..shared.counters.read()
         }
     }
@@ -126,10 +127,12 @@ impl Shared {
 
     fn callable(&self, call: &Call) -> Result<Callable, InvokeError> {
         let key = (call.function.clone(), call.version);
-        self.bound.load().get(&key).cloned().ok_or_else(|| {
-            let what = format!("version {} is not loaded", call.version);
-            InvokeError::NotReady(key.0, what)
-        })
+        let why = match self.bound.load().get(&key) {
+            Some(Ok(callable)) => return Ok(callable.clone()),
+            Some(Err(error)) => format!("version {} cannot be called: {error}", key.1),
+            None => format!("version {} is not loaded", key.1),
+        };
+        Err(InvokeError::NotReady(key.0, why))
     }
 
     async fn call(

@@ -41,7 +41,7 @@ impl Notes {
 }
 
 impl Modules for Notes {
-    fn compile(&self, _wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>> {
+    fn compile(&self, _wasm: Bytes, _: Limits) -> Later<'static, Result<ModuleInfo, ModuleError>> {
         unreachable!("the control plane compiles nothing")
     }
 
@@ -64,6 +64,14 @@ impl Modules for Notes {
     fn unbind(&self, function: &FunctionName, keep: Option<u64>) {
         let stays = |entry: &(FunctionName, u64)| entry.0 != *function || Some(entry.1) == keep;
         self.0.lock().unwrap().retain(stays);
+    }
+
+    fn fault(&self, _function: &FunctionName, _version: u64) -> Option<String> {
+        None
+    }
+
+    fn held(&self, limits: Limits) -> Limits {
+        limits
     }
 }
 

@@ -36,12 +36,14 @@ use crate::{admit::Admission, app::App};
 struct FunctionView<'a> {
     name: &'a FunctionName,
     version: u64,
-    status: &'static str,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     hash: &'a str,
     size: u64,
     world: &'a str,
     imports: &'a [String],
-    limits: &'a Limits,
+    limits: Limits,
     config: &'a BTreeMap<String, String>,
     updated_ms: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,16 +56,29 @@ struct OnlyUpload {
     upload: UploadView,
 }
 
-fn view(function: &Function, upload: Option<UploadView>) -> FunctionView<'_> {
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Active,
+    Unavailable,
+}
+
+/// As this host can run it: whether at all, and under which limits.
+fn view<'a>(app: &App, function: &'a Function, upload: Option<UploadView>) -> FunctionView<'a> {
+    let reason = app.modules.fault(&function.name, function.version);
     FunctionView {
         name: &function.name,
         version: function.version,
-        status: "active",
+        status: match reason {
+            None => Status::Active,
+            Some(_) => Status::Unavailable,
+        },
+        reason,
         hash: &function.module.hash,
         size: function.module.size,
         world: &function.module.world,
         imports: &function.module.imports,
-        limits: &function.limits,
+        limits: app.modules.held(function.limits),
         config: &function.config,
         updated_ms: function.updated,
         upload,
@@ -105,7 +120,7 @@ pub(super) async fn put(
             } else {
                 StatusCode::OK
             };
-            Ok((status, Json(view(&function, None))).into_response())
+            Ok((status, Json(view(&app, &function, None))).into_response())
         }
         Ok(Err(_dropped)) => Err(NativeError::Internal("the upload was abandoned".into())),
         Err(_elapsed) => match app.uploads.view(&name) {
@@ -124,7 +139,7 @@ pub(super) async fn get(
     // In this order, so that an upload that succeeds meanwhile is seen in one of the two.
     let upload = app.uploads.view(&name);
     match (app.control.catalog().function(name.as_str()), upload) {
-        (Some(function), upload) => Ok(Json(view(function, upload)).into_response()),
+        (Some(function), upload) => Ok(Json(view(&app, function, upload)).into_response()),
         (None, Some(upload)) => Ok(Json(OnlyUpload { name, upload }).into_response()),
         (None, None) => Err(NativeError::no_function(&name)),
     }
@@ -139,7 +154,7 @@ pub(super) async fn list(State(app): State<App>) -> Response {
     let catalog = app.control.catalog();
     let functions = catalog
         .functions()
-        .map(|function| view(function, app.uploads.view(&function.name)))
+        .map(|function| view(&app, function, app.uploads.view(&function.name)))
         .collect();
     Json(Functions { functions }).into_response()
 }

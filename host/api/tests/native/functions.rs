@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{delete, get, put},
-    world::World,
+    world::{HELD_MEMORY_BYTES, World},
 };
 use crate::model::START;
 
@@ -256,4 +256,17 @@ async fn a_failed_first_upload_can_be_deleted() {
     get(&world.router, F)
         .await
         .expect_error(404, "no_such_function");
+}
+
+#[tokio::test]
+async fn a_function_is_shown_as_the_host_can_run_it() {
+    let world = World::new();
+    let path = "/v1/functions/faulty?memory_bytes=4294967296";
+    put(&world.router, path, "good").await.expect(201);
+    let seen = get(&world.router, "/v1/functions/faulty").await.expect(200);
+    assert_eq!(seen["status"], "unavailable");
+    assert_eq!(seen["reason"], "it is too large");
+    assert_eq!(seen["limits"]["memory_bytes"], HELD_MEMORY_BYTES);
+    let list = get(&world.router, "/v1/functions").await.expect(200);
+    assert_eq!(list["functions"][0]["status"], "unavailable");
 }

@@ -12,8 +12,8 @@ use millstream_api::app::{App, BackupError, Host};
 use millstream_core::{
     name::{FunctionName, TriggerName},
     port::{
-        Call, Invoke, InvokeError, Invoked, LaneStatus, Later, ModuleError, ModuleInfo, Modules,
-        Triggers,
+        Call, Invoke, InvokeError, Invoked, LaneStatus, Later, Limits, ModuleError, ModuleInfo,
+        Modules, Triggers,
     },
 };
 use serde_json::{Map, Value, json};
@@ -73,6 +73,9 @@ impl World {
     }
 }
 
+/// The most that an instance is given here.
+pub(crate) const HELD_MEMORY_BYTES: u64 = 256 << 20;
+
 /// Compiles what the module says: its text is the script.
 #[derive(Debug)]
 pub(crate) struct Compiler {
@@ -87,7 +90,7 @@ impl Compiler {
 }
 
 impl Modules for Compiler {
-    fn compile(&self, wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>> {
+    fn compile(&self, wasm: Bytes, _: Limits) -> Later<'static, Result<ModuleInfo, ModuleError>> {
         let gate = Arc::clone(&self.gate);
         let script = String::from_utf8(wasm.to_vec()).unwrap();
         Box::pin(async move {
@@ -125,6 +128,18 @@ impl Modules for Compiler {
     }
 
     fn unbind(&self, _function: &FunctionName, _keep: Option<u64>) {}
+
+    fn fault(&self, function: &FunctionName, _version: u64) -> Option<String> {
+        (function.as_str() == "faulty").then(|| "it is too large".to_owned())
+    }
+
+    fn held(&self, limits: Limits) -> Limits {
+        let memory_bytes = limits.memory_bytes.min(HELD_MEMORY_BYTES);
+        Limits {
+            memory_bytes,
+            ..limits
+        }
+    }
 }
 
 type Script = Box<dyn FnOnce(&Call) -> Result<Invoked, InvokeError> + Send>;
@@ -186,6 +201,8 @@ impl Host for Disk {
             Err(BackupError::Exists(to))
         } else if to == Path::new("/full") {
             Err(BackupError::Full(to))
+        } else if to == Path::new("/dev/null/directory") {
+            Err(BackupError::Unusable(to, "not a directory".into()))
         } else if to == Path::new("/no/such/directory") {
             Err(BackupError::Failed("no such directory".into()))
         } else {

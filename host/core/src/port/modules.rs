@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Later;
+use super::{Later, Limits};
 use crate::name::FunctionName;
 
 /// What a module turned out to be.
@@ -38,8 +38,8 @@ pub enum ModuleError {
         /// What is missing.
         message: String,
     },
-    /// Compiling it took more than is allowed.
-    #[error("compiling hit the limit `{limit}`: {message}")]
+    /// It has more of something than is allowed, or takes more to be compiled or to start.
+    #[error("the module hits the limit `{limit}`: {message}")]
     Limit {
         /// Which limit.
         limit: String,
@@ -56,8 +56,13 @@ pub enum ModuleError {
 
 /// Turns uploaded bytes into something that can be called.
 pub trait Modules: Send + Sync + fmt::Debug + 'static {
-    /// Checks, compiles (outside this process, under limits) and smoke-tests a module. May take long.
-    fn compile(&self, wasm: Bytes) -> Later<'static, Result<ModuleInfo, ModuleError>>;
+    /// Checks, compiles (outside this process, under limits) and smoke-tests a module: an instance
+    /// must start under the limits that its calls will have. May take long.
+    fn compile(
+        &self,
+        wasm: Bytes,
+        limits: Limits,
+    ) -> Later<'static, Result<ModuleInfo, ModuleError>>;
 
     /// Makes `hash`, compiled before, callable as `function`@`version`. Cheap.
     fn bind(
@@ -69,4 +74,10 @@ pub trait Modules: Send + Sync + fmt::Debug + 'static {
 
     /// Forgets all versions of `function` but `keep`.
     fn unbind(&self, function: &FunctionName, keep: Option<u64>);
+
+    /// Why `function`@`version` cannot be called; nothing where it can.
+    fn fault(&self, function: &FunctionName, version: u64) -> Option<String>;
+
+    /// `limits` as far as this host can hold them.
+    fn held(&self, limits: Limits) -> Limits;
 }

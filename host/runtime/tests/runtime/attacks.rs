@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use millstream_core::port::{GuestError, Invoke, InvokeError, Modules};
+use millstream_core::port::{GuestError, Invoke, InvokeError, Limits, Modules};
 use tokio::time::timeout;
 
 use crate::support::{
@@ -153,13 +153,9 @@ async fn traps_say_what_happened() {
 }
 
 #[tokio::test]
-async fn recursion_ends_in_a_trap() {
+async fn recursion_ends_at_the_limit_of_the_stack() {
     let invoked = run(command("recurse")).await;
-    assert!(
-        matches!(invoked.result, Err(GuestError::Trapped { .. })),
-        "{:?}",
-        invoked.result
-    );
+    assert_eq!(limit(&invoked), "guest_stack_bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -264,7 +260,9 @@ async fn a_function_that_takes_all_it_gets_leaves_room_for_others() {
         let invoked = timeout(FOREVER, call).await.unwrap().unwrap();
         invoked.result.unwrap();
     }
-    let tried = timeout(FOREVER, runtime.compile(hostile())).await.unwrap();
+    let tried = timeout(FOREVER, runtime.compile(hostile(), Limits::default()))
+        .await
+        .unwrap();
     tried.unwrap();
     assert_eq!(runtime.stats().running, 2);
     for call in greedy {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use millstream_core::port::{Invoke, ModuleError, Modules};
+use millstream_core::port::{Invoke, Limits, ModuleError, Modules};
 use millstream_runtime::Runtime;
 
 use crate::support::{World, command, hostile, name, options, upload, world};
@@ -33,7 +33,10 @@ async fn after_a_restart_binding_needs_no_compiler() {
         .result
         .unwrap();
     // The same upload is known already.
-    assert_eq!(again.compile(hostile()).await.unwrap(), info);
+    assert_eq!(
+        again.compile(hostile(), Limits::default()).await.unwrap(),
+        info
+    );
 }
 
 #[tokio::test]
@@ -59,7 +62,14 @@ async fn a_damaged_file_is_compiled_again_and_never_loaded() {
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(world.runtime.compile(hostile()).await.unwrap(), info);
+        assert_eq!(
+            world
+                .runtime
+                .compile(hostile(), Limits::default())
+                .await
+                .unwrap(),
+            info
+        );
         let bound = world.runtime.bind(name("again"), 1, info.hash.clone());
         bound.await.unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
@@ -82,8 +92,8 @@ async fn a_name_that_is_no_hash_opens_no_file() {
 async fn two_uploads_at_once_compile_once() {
     let world = world();
     let (one, two) = tokio::join!(
-        world.runtime.compile(hostile()),
-        world.runtime.compile(hostile())
+        world.runtime.compile(hostile(), Limits::default()),
+        world.runtime.compile(hostile(), Limits::default())
     );
     assert_eq!(one.unwrap(), two.unwrap());
     assert_eq!(world.runtime.stats().compiled, 1);

@@ -3,7 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 use bytes::Bytes;
-use millstream_core::port::{ModuleError, Modules};
+use millstream_core::port::{Limits, ModuleError, Modules};
 
 use crate::support::{World, hostile, name, upload, world, world_with};
 
@@ -42,7 +42,7 @@ fn component(body: &str) -> Bytes {
 }
 
 async fn hit(world: &World, wasm: Bytes) -> String {
-    match world.runtime.compile(wasm).await {
+    match world.runtime.compile(wasm, Limits::default()).await {
         Err(ModuleError::Limit { limit, .. }) => limit,
         other => panic!("{other:?}"),
     }
@@ -81,7 +81,7 @@ async fn an_upload_is_taken_apart_under_the_limits_of_the_compiler() {
     let too_many = format!("(module {})", "(func)".repeat(100_001));
     let too_many = Bytes::from(wat::parse_str(too_many).unwrap());
     let ample = world();
-    match ample.runtime.compile(liar).await {
+    match ample.runtime.compile(liar, Limits::default()).await {
         Err(ModuleError::NotAModule { message }) => {
             assert!(message.contains("no component can be made"), "{message}");
         }
@@ -119,16 +119,36 @@ async fn an_upload_too_big_is_not_looked_at() {
 #[tokio::test]
 async fn a_compiler_that_is_not_there_is_the_hosts_failure() {
     let world = world_with(|options| options.compiler = "/nowhere/at/all".into());
-    let error = world.runtime.compile(hostile()).await.unwrap_err();
+    let error = world
+        .runtime
+        .compile(hostile(), Limits::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, ModuleError::Host { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn an_export_of_another_type_is_refused_with_what_differs() {
-    let error = world().runtime.compile(component("")).await.unwrap_err();
-    match error {
+    let world = world();
+    let compiled = world.runtime.compile(component(""), Limits::default());
+    match compiled.await.unwrap_err() {
         ModuleError::NoWorld { message } => assert!(message.contains("handle"), "{message}"),
         other => panic!("{other:?}"),
+    }
+    assert_eq!(files(&world), 0, "machine code of no use is kept");
+}
+
+/// A compile bomb once held up even the uploads that need no compiler.
+#[tokio::test]
+async fn what_is_compiled_already_does_not_wait_behind_a_bomb() {
+    let world = world_with(|options| options.compile.wall = Duration::from_secs(600));
+    let known = upload(&world.runtime, hostile(), 1).await;
+    let mut bomb = world.runtime.compile(bomb(), Limits::default());
+    tokio::select! {
+        ended = &mut bomb => panic!("{ended:?}"),
+        again = world.runtime.compile(hostile(), Limits::default()) => {
+            assert_eq!(again.unwrap(), known);
+        }
     }
 }
 

@@ -9,4 +9,5 @@ mod cached;
 mod compiling;
 mod records;
 mod refused;
+mod slots;
 mod support;

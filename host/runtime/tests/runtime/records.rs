@@ -96,9 +96,10 @@ async fn recursion_is_told_as_an_exhausted_stack() {
     let world = with("(call $deeper) (i32.const 2048)").await;
     let invoked = world.runtime.call(call(&[("k", "")])).await.unwrap();
     match invoked.result {
-        Err(GuestError::Trapped { message }) => {
+        Err(GuestError::Limit { limit, message }) => {
+            assert_eq!(limit, "guest_stack_bytes");
             assert!(message.contains("call stack exhausted"), "{message}");
-            assert!(message.contains("512 KiB"), "{message}");
+            assert!(message.contains("524288 bytes"), "{message}");
         }
         other => panic!("{other:?}"),
     }

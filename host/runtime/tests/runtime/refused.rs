@@ -1,12 +1,16 @@
 //! Uploads that are refused, each with a reason that a person can act on.
 
 use bytes::Bytes;
-use millstream_core::port::{ModuleError, Modules};
+use millstream_core::port::{Limits, ModuleError, Modules};
 
 use crate::support::{hostile, shared};
 
 async fn refusal(wasm: impl Into<Bytes>) -> ModuleError {
-    shared().await.compile(wasm.into()).await.unwrap_err()
+    shared()
+        .await
+        .compile(wasm.into(), Limits::default())
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
@@ -50,7 +54,10 @@ async fn damaged_bytes_never_pass_as_a_module_that_traps_the_host() {
         let mut damaged = whole.to_vec();
         damaged[at] ^= 0xff;
         // Some changes are harmless to the format; none may be more than an error.
-        let _ = shared().await.compile(damaged.into()).await;
+        let _ = shared()
+            .await
+            .compile(damaged.into(), Limits::default())
+            .await;
     }
 }
 

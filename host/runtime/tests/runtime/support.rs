@@ -87,7 +87,7 @@ pub(crate) async fn shared() -> Arc<Runtime> {
 
 /// Compiles and binds `wasm` as `hostile`@`version`.
 pub(crate) async fn upload(runtime: &Runtime, wasm: Bytes, version: u64) -> ModuleInfo {
-    let info = runtime.compile(wasm).await.unwrap();
+    let info = runtime.compile(wasm, Limits::default()).await.unwrap();
     let bound = runtime.bind(name("hostile"), version, info.hash.clone());
     bound.await.unwrap();
     info

@@ -200,7 +200,7 @@ async fn run(app: &App, module: Module) -> Result<Finished, NativeError> {
         limits,
         config,
     } = module;
-    let info = app.modules.compile(wasm.clone()).await?;
+    let info = app.modules.compile(wasm.clone(), limits).await?;
     let request = Request::PutFunction {
         name: name.clone(),
         module: info,

@@ -13,6 +13,7 @@ Exit codes:
   1    failed, or refused by the host; stderr says why
   2    the command line is wrong
   3    no host answers at the URL
+  74   serve: the disk failed under a commit
   130  interrupted
 
 Example:
@@ -78,7 +79,7 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Copy a host's data, while it runs or while it does not.
     Backup(backup::Args),
-    /// Verify a data directory that no host is using.
+    /// Verify a data directory, while a host uses it or while none does.
     Check(check::Args),
     /// Print completions for a shell.
     Completions(completions::Args),

@@ -106,13 +106,28 @@ pub(crate) fn fields(report: &BackupReport) -> Map<String, Value> {
 }
 
 fn refusal(error: BackupError) -> app::BackupError {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    use std::io::ErrorKind::{
+        AlreadyExists, InvalidFilename, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
+        ReadOnlyFilesystem, StorageFull,
+    };
     match error {
         BackupError::Occupied(path) => app::BackupError::Exists(path),
         BackupError::Io { path, source }
             if matches!(source.kind(), StorageFull | QuotaExceeded) =>
         {
             app::BackupError::Full(path)
+        }
+        BackupError::Io { path, source } if source.kind() == AlreadyExists => {
+            app::BackupError::Exists(path)
+        }
+        // What whoever asks can change: another path.
+        BackupError::Io { path, source }
+            if matches!(
+                source.kind(),
+                InvalidFilename | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+            ) =>
+        {
+            app::BackupError::Unusable(path, source.to_string())
         }
         other => app::BackupError::Failed(other.to_string()),
     }

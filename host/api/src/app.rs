@@ -72,10 +72,13 @@ pub enum BackupError {
     /// Something is at that path already; it was left alone.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
+    /// There can be no directory at that path; nothing was made.
+    #[error("no backup can be made at {}: {}", .0.display(), .1)]
+    Unusable(PathBuf, String),
     /// The disk has no room for it.
     #[error("no space left for {}", .0.display())]
     Full(PathBuf),
-    /// Anything else, such as a directory that is missing.
+    /// Anything else.
     #[error("the backup failed: {0}")]
     Failed(String),
 }

@@ -18,6 +18,9 @@ use crate::{
 /// Findings that are listed at most; more are only counted.
 const FINDINGS: usize = 100;
 
+/// Blocks between two looks at the progress.
+const BLOCKS_A_LOOK: u64 = 64;
+
 /// What a check saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CheckReport {
@@ -63,6 +66,17 @@ impl CheckReport {
 /// # Errors
 /// When there is no database that could be checked.
 pub fn check(dir: &Path) -> Result<CheckReport, CheckError> {
+    check_watched(dir, &mut |_, _| {})
+}
+
+/// [`check`], which tells `progress` the bytes that were read, and about how many there are.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_watched(
+    dir: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CheckReport, CheckError> {
     let path = dir.join(DATABASE);
     if !path.exists() {
         return Err(CheckError::Missing(path));
@@ -96,7 +110,10 @@ pub fn check(dir: &Path) -> Result<CheckReport, CheckError> {
     };
     structure(&connection, &mut report)?;
     let runs = runs(&connection)?;
-    blocks(&connection, &runs, &mut report)?;
+    let total = bytes(&connection)?;
+    blocks(&connection, &runs, &mut report, &mut |done| {
+        progress(done, total)
+    })?;
     keys(&connection, &mut report)?;
     if report.commit_number < report.watermark {
         report.problem(format!(
@@ -149,7 +166,18 @@ struct Before {
     arrival: u64,
 }
 
-fn blocks(connection: &Connection, runs: &Runs, report: &mut CheckReport) -> rusqlite::Result<()> {
+/// Bytes of the database.
+fn bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok((pragma("page_count")? * pragma("page_size")?).cast_unsigned())
+}
+
+fn blocks(
+    connection: &Connection,
+    runs: &Runs,
+    report: &mut CheckReport,
+    progress: &mut dyn FnMut(u64),
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM block ORDER BY id"))?;
     let mut rows = statement.query([])?;
     let mut before: Option<Before> = None;
@@ -163,6 +191,9 @@ fn blocks(connection: &Connection, runs: &Runs, report: &mut CheckReport) -> rus
             }
         };
         report.blocks += 1;
+        if report.blocks.is_multiple_of(BLOCKS_A_LOOK) {
+            progress(report.bytes);
+        }
         let id: i64 = row.get(0)?;
         let shard = row::shard(id);
         if before.as_ref().is_none_or(|before| before.shard != shard) {

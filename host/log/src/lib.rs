@@ -38,7 +38,7 @@ mod log;
 
 pub use self::{
     backup::BackupReport,
-    check::{CheckReport, check},
+    check::{CheckReport, check, check_watched},
     error::{BackupError, CheckError, OpenError},
     log::SqliteLog,
     null::NullLog,

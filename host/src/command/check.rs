@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use millstream_log::CheckReport;
 use serde_json::json;
 
+use super::progress;
 use crate::{
     failure::Failure,
     output::{Output, bytes, count, printable},
@@ -13,7 +14,7 @@ use crate::{
 /// What to verify.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads everything and changes nothing. Every block's checksum, the order of each shard, the catalog's
+Reads everything and changes nothing; a host may be using the directory. Every block's checksum, the order of each shard, the catalog's
 keys and the watermark are verified. Exit code 1 when something does not hold.
 
 Example:
@@ -30,8 +31,13 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let report =
-        millstream_log::check(&args.data).map_err(|error| Failure::Failed(error.to_string()))?;
+    let bar = progress::over_bytes(output, 0, "check");
+    let report = millstream_log::check_watched(&args.data, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| Failure::Failed(error.to_string()))?;
     output.print(&json!(report), |_| sentences(&report))?;
     if report.is_sound() {
         return Ok(());

@@ -1,6 +1,6 @@
 //! `millstream deploy`: upload a function and wait until it can be called.
 
-use std::{fs::File, path::PathBuf, thread, time::Duration};
+use std::{fs::File, io, path::PathBuf, thread, time::Duration};
 
 use serde_json::Value;
 
@@ -58,7 +58,11 @@ pub(crate) fn upload(args: &Args, session: &Session) -> Result<Value, Failure> {
         source,
     };
     let file = File::open(&args.file).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+    }
+    let size = metadata.len();
     let bar = progress::over_bytes(session.output, size, "upload");
     let mut body = progress::Counted { inner: file, bar };
     let payload = Payload::Reader(&mut body, size);

@@ -141,6 +141,13 @@ fn show(outcome: &Value) -> String {
         ));
     }
     let number = |field: &str| outcome[field].as_u64().unwrap_or_default();
+    let dropped = number("logs_dropped");
+    if dropped > 0 {
+        let dropped = count(dropped);
+        lines.push(format!(
+            "log     {dropped} lines were cut or left out by the limit log_bytes"
+        ));
+    }
     lines.push(format!(
         "used    {} us, {}",
         count(number("time_us")),
@@ -202,10 +209,11 @@ mod tests {
             "state": [{"key": "a", "text": "1"}, {"key": "b", "deleted": true}],
             "failures": [{"index": 2, "disposition": "reject", "reason": "bad"}],
             "logs": [{"level": "info", "message": "hi\u{7}"}],
-            "time_us": 1500, "memory_bytes": 65536,
+            "logs_dropped": 2000, "time_us": 1500, "memory_bytes": 65536,
         }));
         let expected = "output  s k v\nstate   a = 1\nstate   b deleted\n\
-            failure record 2, reject: bad\nlog     info hi\\u{7}\nused    1,500 us, 64.00 KiB";
+            failure record 2, reject: bad\nlog     info hi\\u{7}\n\
+            log     2,000 lines were cut or left out by the limit log_bytes\nused    1,500 us, 64.00 KiB";
         assert_eq!(text, expected);
     }
 }

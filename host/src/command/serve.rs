@@ -22,6 +22,9 @@ const STOP: Duration = Duration::from_secs(9);
 Prints one line on stdout when it is ready: millstream is ready on http://127.0.0.1:4567
 SIGTERM and Ctrl-C stop it within 10 seconds; a second one stops it at once.
 
+Exit codes: 0 told to stop, 1 could not start, 2 the command line is wrong,
+74 the disk failed under a commit, 130 a second signal.
+
 Examples:
   millstream serve
   millstream serve --data /var/lib/millstream --listen 127.0.0.1:8080

@@ -151,6 +151,7 @@ impl NativeError {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
             Self::Backup(BackupError::Exists(_)) => (StatusCode::CONFLICT, "already_exists"),
+            Self::Backup(BackupError::Unusable(..)) => (StatusCode::BAD_REQUEST, "invalid_setting"),
             Self::Backup(BackupError::Full(_)) => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
             Self::Backup(BackupError::Failed(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }

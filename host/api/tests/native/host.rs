@@ -57,6 +57,9 @@ async fn a_backup_goes_where_nothing_is() {
     assert_eq!(done, json!({"path": "/free", "bytes": 4096}));
     backup("/there").await.expect_error(409, "already_exists");
     backup("/full").await.expect_error(503, "disk_full");
+    backup("/dev/null/directory")
+        .await
+        .expect_error(400, "invalid_setting");
     backup("/no/such/directory")
         .await
         .expect_error(500, "internal");

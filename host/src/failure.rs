@@ -20,6 +20,14 @@ pub(crate) enum Failure {
         "the connection to {url} broke ({reason}); what was asked may or may not have happened"
     )]
     Broken { url: String, reason: String },
+    /// The connection broke while something was only being read.
+    #[error("the connection to {url} broke ({reason}); {place}")]
+    Cut {
+        url: String,
+        reason: String,
+        /// How far it had come.
+        place: String,
+    },
     /// The host said no.
     #[error("{message}")]
     Refused {
@@ -65,6 +73,7 @@ impl Failure {
             Self::Refused { .. }
             | Self::Answer(_)
             | Self::Broken { .. }
+            | Self::Cut { .. }
             | Self::File { .. }
             | Self::Start(_)
             | Self::Output(_)
@@ -93,7 +102,7 @@ impl Failure {
         let code = match self {
             Self::Refused { code, .. } => code.as_str(),
             Self::NotReachable { .. } => "not_reachable",
-            Self::Broken { .. } => "connection_broken",
+            Self::Broken { .. } | Self::Cut { .. } => "connection_broken",
             Self::Answer(_) => "bad_answer",
             Self::File { .. } => "unreadable_file",
             Self::Usage(_) => "usage",

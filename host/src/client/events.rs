@@ -2,7 +2,16 @@
 
 use std::io::{self, BufRead};
 
-/// The data of each event, in order. Comments and other fields are skipped.
+/// What one event says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Data without a name.
+    Data(String),
+    /// Data under a name, which is what it is about.
+    Named(String, String),
+}
+
+/// The events, in order. Comments and other fields are skipped.
 #[derive(Debug)]
 pub(crate) struct Events<R> {
     lines: R,
@@ -17,10 +26,10 @@ impl<R: BufRead> Events<R> {
 }
 
 impl<R: BufRead> Iterator for Events<R> {
-    type Item = io::Result<String>;
+    type Item = io::Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut data: Option<String> = None;
+        let (mut data, mut name): (Option<String>, Option<String>) = (None, None);
         loop {
             self.line.clear();
             match self.lines.read_line(&mut self.line) {
@@ -31,10 +40,15 @@ impl<R: BufRead> Iterator for Events<R> {
             }
             let line = self.line.trim_end_matches(['\r', '\n']);
             if line.is_empty() {
-                match data.take() {
-                    Some(data) => return Some(Ok(data)),
-                    None => continue,
+                match (data.take(), name.take()) {
+                    (Some(data), None) => return Some(Ok(Event::Data(data))),
+                    (Some(data), Some(name)) => return Some(Ok(Event::Named(name, data))),
+                    (None, _) => continue,
                 }
+            }
+            if let Some(named) = line.strip_prefix("event:") {
+                name = Some(named.trim_start_matches(' ').to_owned());
+                continue;
             }
             let Some(more) = line.strip_prefix("data:") else {
                 continue;
@@ -55,13 +69,17 @@ impl<R: BufRead> Iterator for Events<R> {
 mod tests {
     use super::*;
 
-    fn events(text: &str) -> Vec<String> {
+    fn events(text: &str) -> Vec<Event> {
         Events::new(text.as_bytes()).map(Result::unwrap).collect()
     }
 
     #[test]
     fn gives_the_data_of_whole_events() {
         let text = ": ping\n\nevent: x\ndata: a\n\ndata:b\r\ndata: c\r\n\r\n: ping\n\ndata: cut";
-        assert_eq!(events(text), ["a", "b\nc"]);
+        let expected = [
+            Event::Named("x".to_owned(), "a".to_owned()),
+            Event::Data("b\nc".to_owned()),
+        ];
+        assert_eq!(events(text), expected);
     }
 }

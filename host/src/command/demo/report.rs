@@ -10,7 +10,10 @@ use super::{
     pipeline::{EVENTS, INPUT},
 };
 use crate::{
-    client::{events::Events, route::Route},
+    client::{
+        events::{self, Events},
+        route::Route,
+    },
     failure::Failure,
     output::{cell, count, printable, table},
 };
@@ -104,7 +107,11 @@ fn each<T: for<'a> Deserialize<'a>>(
     for event in Events::new(body) {
         let broken = |what: String| Failure::Answer(format!("stream {stream}: {what}"));
         let event = event.map_err(|error| broken(error.to_string()))?;
-        let record: Value = serde_json::from_str(&event).map_err(|e| broken(e.to_string()))?;
+        let data = match event {
+            events::Event::Data(data) => data,
+            events::Event::Named(_, said) => return Err(broken(said)),
+        };
+        let record: Value = serde_json::from_str(&data).map_err(|e| broken(e.to_string()))?;
         let text = record["text"].as_str().unwrap_or_default();
         if !is_flush(text) {
             take(serde_json::from_str(text).map_err(|e| broken(format!("{e} in {text}")))?);

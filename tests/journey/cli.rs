@@ -1,7 +1,7 @@
 //! The command line, as a person and as a script would use it.
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
     process::{Command, Output, Stdio},
 };
 
@@ -26,6 +26,7 @@ const LEAVES: &[&str] = &[
     "functions delete",
     "invoke",
     "trigger create",
+    "trigger update",
     "trigger list",
     "trigger get",
     "trigger pause",
@@ -211,6 +212,88 @@ fn a_trigger_is_created_followed_paused_and_deleted() -> Result<()> {
 }
 
 #[test]
+fn a_change_of_one_setting_leaves_the_others_as_they_are() -> Result<()> {
+    let host = Host::start()?;
+    let cli = Cli::of(&host);
+    for stream in ["in", "out", "dead"] {
+        cli.run(&["stream", "create", stream])?;
+    }
+    deploy_copy(&cli)?;
+    let create = ["trigger", "create", "t", "--stream", "in", "--function"];
+    let settings = ["copy", "--on-failure-stream", "dead"];
+    let latest = ["--starting-position", "LATEST"];
+    let create = [&create[..], &settings, &latest].concat();
+    cli.run(&create)?;
+    let (code, said) = cli.fails(&create)?;
+    ensure!(code == Some(1) && said.contains("trigger update"), "{said}");
+    let changed = cli.json(&["trigger", "update", "t", "--batch-size", "7"])?;
+    ensure!(changed["batch_size"] == 7, "{changed}");
+    ensure!(changed["on_failure_stream"] == "dead", "{changed}");
+    ensure!(changed["starting_position"] == "LATEST", "{changed}");
+    let shown = cli.run(&["trigger", "get", "t"])?;
+    for setting in ["batch-size: 7", "on-failure-stream: dead"] {
+        ensure!(shown.contains(setting), "{setting} is not shown: {shown}");
+    }
+    ensure!(!shown.contains("retry"), "a default is shown: {shown}");
+    cli.run(&["trigger", "update", "t", "--no-on-failure-stream"])?;
+    let without = cli.json(&["trigger", "get", "t"])?;
+    ensure!(without["on_failure_stream"].is_null(), "{without}");
+    ensure!(without["batch_size"] == 7, "{without}");
+    let (code, said) = cli.fails(&["trigger", "update", "absent", "--batch-size", "1"])?;
+    ensure!(code == Some(1) && said.contains("absent"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_tail_that_cannot_go_on_says_why_and_where_it_stood() -> Result<()> {
+    let host = Host::start()?;
+    let cli = Cli::of(&host);
+    cli.run(&["stream", "create", "in"])?;
+    cli.piped(&["put", "--stream", "in", "--key", "k"], b"one\ntwo\n")?;
+    let line = ["tail", "in", "--from", "TRIM_HORIZON", "--json"];
+    let mut tail = cli.command(&line)?;
+    tail.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut tail = tail.spawn()?;
+    let mut records = BufReader::new(tail.stdout.take().context("stdout is piped")?).lines();
+    let mut last = Value::Null;
+    for text in ["one", "two"] {
+        let line = records.next().context("a record")??;
+        last = serde_json::from_str(&line)?;
+        ensure!(last["text"] == text, "{line}");
+    }
+    cli.run(&["stream", "delete", "in"])?;
+    let more: Vec<String> = records.collect::<std::io::Result<_>>()?;
+    ensure!(
+        more.is_empty(),
+        "an error was printed as a record: {more:?}"
+    );
+    let output = tail.wait_with_output()?;
+    ensure!(output.status.code() == Some(1), "{output:?}");
+    let said: Value = serde_json::from_slice(&output.stderr)?;
+    ensure!(said["error"]["code"] == "no_such_stream", "{said}");
+    let number = last["sequence_number"].as_str().context("no number")?;
+    let message = said["error"]["message"].to_string();
+    ensure!(message.contains(number), "where it stood: {said}");
+    Ok(())
+}
+
+#[test]
+fn a_tail_goes_on_after_the_record_of_a_number() -> Result<()> {
+    let host = Host::start()?;
+    let cli = Cli::of(&host);
+    cli.run(&["stream", "create", "in"])?;
+    cli.piped(&["put", "--stream", "in", "--key", "k"], b"one\ntwo\n")?;
+    let first = cli.json(&["tail", "in", "--from", "trim_horizon", "-n", "1"])?;
+    let field = |name: &str| first[name].as_str().context("a record");
+    let (shard, number) = (field("shard_id")?, field("sequence_number")?);
+    let line = ["tail", "in", "--shard", shard, "--from", number, "-n", "1"];
+    ensure!(cli.json(&line)?["text"] == "two", "it does not go on");
+    let (code, said) = cli.fails(&["tail", "in", "--from", number])?;
+    ensure!(code == Some(2) && said.contains("--shard"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn exit_codes_tell_a_refusal_from_a_wrong_line_and_from_no_host() -> Result<()> {
     let host = Host::start()?;
     let cli = Cli::of(&host);
@@ -234,6 +317,17 @@ fn exit_codes_tell_a_refusal_from_a_wrong_line_and_from_no_host() -> Result<()> 
     ensure!(
         code == Some(1) && said.contains("nonexistent"),
         "{code:?}: {said}"
+    );
+    let (code, said) = cli.fails(&["deploy", "f", "/tmp"])?;
+    ensure!(
+        code == Some(1) && said.contains("is a directory"),
+        "{code:?}: {said}"
+    );
+    let (code, said) = cli.fails(&["backup", "--to", "/dev/null/copy", "--json"])?;
+    let error: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
+    ensure!(
+        code == Some(1) && error["error"]["code"] == "invalid_setting",
+        "{error}"
     );
     let (code, said) = cli.fails(&["--url", "http://127.0.0.1:9", "status"])?;
     ensure!(

@@ -1,8 +1,12 @@
 //! `millstream trigger`: connect functions to streams. Settings have Lambda's names.
 
+mod settings;
+mod update;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use self::update::Update;
 use super::Session;
 use crate::{
     client::route::Route,
@@ -13,7 +17,7 @@ use crate::{
 /// What to do with triggers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create a trigger, or change the settings of one.
+    /// Create a trigger.
     #[command(after_help = "\
 Examples:
   millstream trigger create parse --stream access-log --function access-log
@@ -22,6 +26,12 @@ Examples:
   millstream trigger create errors --stream access-log --function alerts \\
       --filter '{\"data\": {\"status\": [{\"numeric\": [\">=\", 500]}]}}'")]
     Create(Box<Create>),
+    /// Change settings of a trigger; those that are not given stay as they are.
+    #[command(after_help = "\
+Examples:
+  millstream trigger update parse --batch-size 500
+  millstream trigger update parse --function parse-2 --on-failure-stream dead-letters")]
+    Update(Box<Update>),
     /// List all triggers.
     #[command(after_help = "Example:\n  millstream trigger list")]
     List,
@@ -98,21 +108,14 @@ pub(super) fn run(command: Command, session: &Session) -> Result<(), Failure> {
     let (client, output) = (&session.client, session.output);
     match command {
         Command::Create(create) => {
+            must_be_new(session, &create.name)?;
             let answer = client.put(&route(&create.name), &create.settings())?;
-            output.print(&answer.body, |_| {
-                let verb = if answer.status == 201 {
-                    "created"
-                } else {
-                    "changed"
-                };
-                let Create {
-                    name,
-                    stream,
-                    function,
-                    ..
-                } = create.as_ref();
-                format!("{verb} trigger {name}: {stream} -> {function}")
-            })
+            output.print(&answer.body, |trigger| told("created", trigger))
+        }
+        Command::Update(update) => {
+            let changed = update.merged(&client.get(&route(&update.name))?)?;
+            let answer = client.put(&route(&update.name), &changed)?;
+            output.print(&answer.body, |trigger| told("changed", trigger))
         }
         Command::List => {
             let all = client.get(&Route::new(&["v1", "triggers"]))?;
@@ -132,6 +135,25 @@ pub(super) fn run(command: Command, session: &Session) -> Result<(), Failure> {
 
 fn route(name: &str) -> Route {
     Route::new(&["v1", "triggers", name])
+}
+
+/// The host's PUT replaces a trigger's settings, so one that is there must not be put by mistake.
+fn must_be_new(session: &Session, name: &str) -> Result<(), Failure> {
+    match session.client.get(&route(name)) {
+        Ok(_) => Err(Failure::Refused {
+            status: 409,
+            code: "already_exists".to_owned(),
+            message: format!("trigger `{name}` exists; change it with `millstream trigger update`"),
+            retry_after: None,
+        }),
+        Err(Failure::Refused { status: 404, .. }) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+fn told(verb: &str, trigger: &Value) -> String {
+    let [name, stream, function] = ["name", "stream", "function"].map(|name| cell(&trigger[name]));
+    format!("{verb} trigger {name}: {stream} -> {function}")
 }
 
 fn enable(session: &Session, name: &str, verb: &str, done: &str) -> Result<(), Failure> {
@@ -179,15 +201,17 @@ impl Create {
             set("unpack_aggregated_records", json!(true));
         }
         if !self.filter.is_empty() {
-            let filters = self.filter.iter().map(|text| json!({ "pattern": text }));
-            set(
-                "filter_criteria",
-                json!({ "filters": filters.collect::<Vec<_>>() }),
-            );
+            set("filter_criteria", criteria(&self.filter));
         }
         set("enabled", json!(!self.disabled));
         Value::Object(settings)
     }
+}
+
+/// Patterns as the host takes them.
+fn criteria(patterns: &[String]) -> Value {
+    let filters = patterns.iter().map(|text| json!({ "pattern": text }));
+    json!({ "filters": filters.collect::<Vec<_>>() })
 }
 
 fn list(all: &Value) -> String {
@@ -232,9 +256,15 @@ fn show(trigger: &Value) -> String {
         let pattern = filter["pattern"].as_str().unwrap_or_default();
         format!("\nfilter: {}", printable(pattern))
     });
+    let settings = settings::set(trigger);
+    let settings = settings.iter().map(|(name, value)| {
+        let line = format!("{}: {}", name.replace('_', "-"), cell(value));
+        format!("\n{}", printable(&line))
+    });
     format!(
-        "{}{}\n\n{}{}",
+        "{}{}{}\n\n{}{}",
         list(&json!({"triggers": [trigger]})).trim_end(),
+        settings.collect::<String>(),
         filters.collect::<String>(),
         table(HEADER, rows),
         errors.collect::<String>()
@@ -307,12 +337,15 @@ mod tests {
     fn shows_the_error_of_a_shard() {
         let text = show(
             &json!({"name": "t", "stream": "s", "function": "f", "state": "Enabled",
-            "lag_records": 3, "shards": [{"shard_id": "shardId-000000000000",
+            "batch_size": 7, "maximum_retry_attempts": -1,
+            "on_failure_stream": null, "lag_records": 3, "shards": [{"shard_id": "shardId-000000000000",
             "state": "backing_off", "attempts": 2, "last_error": "it\u{1b} failed"}]}),
         );
         assert!(
             text.contains("shardId-000000000000: it\\u{1b} failed"),
             "{text}"
         );
+        assert!(text.contains("\nbatch-size: 7\n\n"), "{text}");
+        assert!(!text.contains("retry"), "{text}");
     }
 }

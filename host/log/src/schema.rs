@@ -70,6 +70,36 @@ mod tests {
     }
 
     #[test]
+    fn a_step_keeps_what_is_stored() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        let stored = "INSERT INTO block VALUES (1, 2, 3, 4, 5, 6, x'07');
+            INSERT INTO shard VALUES (8, 9, 10, 0), (11, 12, 13, 2);
+            INSERT INTO key_value VALUES (x'14', 15, x'16');";
+        connection.execute_batch(stored).unwrap();
+        migrate(&mut connection, 1).unwrap();
+        let numbers = |query: &str| -> Vec<i64> {
+            let mut statement = connection.prepare(query).unwrap();
+            let columns = statement.column_count();
+            let mut rows = statement.query([]).unwrap();
+            let mut all = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                all.extend((0..columns).map(|at| row.get::<_, i64>(at).unwrap()));
+            }
+            all
+        };
+        let of_block = "SELECT id, epoch, count, arrival_ms, commit_number, crc,
+            columns = x'07' FROM block";
+        assert_eq!(numbers(of_block), [1, 2, 3, 4, 5, 6, 1]);
+        let of_shards = "SELECT number, next, arrival_ms, state, closed FROM shard";
+        // A shard of the first version was never split or merged.
+        assert_eq!(numbers(of_shards), [8, 9, 10, 0, 0, 11, 12, 13, 2, 0]);
+        let of_keys = "SELECT key = x'14', crc, value = x'16' FROM key_value";
+        assert_eq!(numbers(of_keys), [1, 15, 1]);
+        assert_eq!(identify(&connection).unwrap(), Identity::Ours(2));
+    }
+
+    #[test]
     fn a_database_of_others_is_foreign() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (a)").unwrap();

@@ -49,6 +49,32 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(contents(&world.open(), 1).await, ["a"]);
 }
 
+#[tokio::test]
+async fn data_of_the_first_version_is_led_on_with_all_that_is_in_it() {
+    let world = World::new();
+    let log = world.open();
+    for (shard, datum) in [(1, "a"), (2, "b"), (1, "c")] {
+        log.commit(records(shard, &[datum]))
+            .await
+            .unwrap()
+            .into_inner();
+    }
+    log.close();
+    // As the first version had it: what the second added is gone.
+    let database = Connection::open(world.database()).unwrap();
+    let back = "ALTER TABLE shard DROP COLUMN closed; PRAGMA user_version = 1;";
+    database.execute_batch(back).unwrap();
+    drop(database);
+    let log = world.open();
+    assert_eq!(contents(&log, 1).await, ["a", "c"]);
+    assert_eq!(contents(&log, 2).await, ["b"]);
+    log.commit(records(2, &["d"])).await.unwrap().into_inner();
+    log.close();
+    assert_eq!(contents(&world.open_cold(), 2).await, ["b", "d"]);
+    let report = millstream_log::check(world.dir()).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+}
+
 #[test]
 fn a_database_of_another_program_is_refused() {
     let world = World::new();

@@ -13,7 +13,7 @@ TOOLS := target/tools
 .DEFAULT_GOAL := help
 SECONDS := 600
 
-.PHONY: help build guests demo test fuzz lint bench target fmt clippy doc deny
+.PHONY: help build guests demo test fuzz lint bench target fmt clippy doc deny audit
 
 help: ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,9 +55,12 @@ clippy: target
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
-# Advisories need the network; licences, bans and sources do not.
+# Advisories need the network, so they have a target of their own; licences, bans and sources do not.
 deny: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
+
+audit: $(TOOLS)/bin/cargo-deny ## Look for known vulnerabilities in dependencies; needs the network.
+	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph advisories
 
 # rust-toolchain.toml names the target too, but not every rustup installs by itself.
 target:

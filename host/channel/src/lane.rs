@@ -118,17 +118,16 @@ impl Lane<'_> {
     async fn hold(&mut self, next: Position, oldest: Millis) {
         let world = &self.outlet.world;
         let shard = self.spec.shard.number;
-        let enough = next.plus(pace::WAITING_RECORDS - 1);
         loop {
             let freshness = world.freshness_ms(&self.orders.borrow_and_update().channel);
-            let waiting = next.until(world.log.span(shard).next);
-            let ms = pace::due_in(oldest, (world.clock)(), freshness, waiting);
+            let tail = world.log.span(shard).next;
+            let ms = pace::due_in(oldest, (world.clock)(), freshness, next.until(tail));
             if ms == 0 {
                 return;
             }
             tokio::select! {
                 () = sleep(Duration::from_millis(ms)) => (),
-                _ = world.log.grown(shard, enough) => (),
+                _ = world.log.grown(shard, pace::enough(next, tail)) => (),
                 changed = self.orders.changed() => if changed.is_err() {
                     // Nobody is left to give orders; the task is ended soon.
                     std::future::pending::<()>().await;

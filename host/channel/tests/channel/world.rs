@@ -116,9 +116,14 @@ impl World {
 
     /// Begins to deliver, after a moment's wait for records.
     pub(crate) fn start(&mut self) -> Arc<Deliveries> {
+        self.start_after(Duration::ZERO)
+    }
+
+    /// Begins to deliver records that have waited for `freshness`.
+    pub(crate) fn start_after(&mut self, freshness: Duration) -> Arc<Deliveries> {
         let options = Options {
             destination: Destination::Directory(self.buckets()),
-            freshness_ms_max: Some(0),
+            freshness_ms_max: Some(freshness.as_millis() as u64),
             ..Options::default()
         };
         let deliveries = Deliveries::new(self.log.clone(), now, options);
@@ -137,6 +142,15 @@ impl World {
             running.follows.abort();
             running.deliveries.drain().await;
         }
+    }
+
+    /// Opens the log anew, as a host does that starts again.
+    pub(crate) async fn reopen(&mut self) -> Result<()> {
+        self.stop().await;
+        self.log.close();
+        let options = millstream_log::Options::new(self.home.path().join("data"));
+        self.log = Arc::new(SqliteLog::open(options)?);
+        Ok(())
     }
 
     pub(crate) fn buckets(&self) -> PathBuf {
@@ -165,6 +179,16 @@ impl World {
 
     /// Creates the channel `archive` from here on.
     pub(crate) fn create(&self, format: RecordFormat, compression: Compression) -> Result<()> {
+        self.create_as("archive", format, compression)
+    }
+
+    /// As [`World::create`], of a channel of that name.
+    pub(crate) fn create_as(
+        &self,
+        name: &str,
+        format: RecordFormat,
+        compression: Compression,
+    ) -> Result<()> {
         let catalog = self.plane.catalog();
         let stream = catalog.stream("clicks").context("the stream")?;
         let starts = stream.shards.iter().map(|shard| {
@@ -191,7 +215,7 @@ impl World {
             tags: Tags::new(),
             starts: starts.collect::<BTreeMap<_, _>>(),
         });
-        let name = "archive".try_into()?;
+        let name = name.try_into()?;
         let request = channel::Request::Create { name, new };
         self.plane.decide(Request::Channel(request))?;
         Ok(())

@@ -1,6 +1,6 @@
 //! When an object is written, and how long to wait after one could not be.
 
-use crate::time::Millis;
+use crate::{position::Position, time::Millis};
 
 /// Bytes of an object, as it is stored, at which no more records are added to it.
 pub const OBJECT_BYTES: usize = 16 << 20;
@@ -24,6 +24,16 @@ pub fn due_in(oldest: Millis, now: Millis, freshness_ms: u64, waiting: u64) -> u
     oldest.plus(freshness_ms).since(now).min(freshness_ms)
 }
 
+/// The position that the end of a shard must pass so that enough records wait, of those from `next` on,
+/// while it ends at `tail`.
+///
+/// It lies in the epoch of `tail`, not in that of `next`: any record of a newer epoch is beyond every
+/// position of an older one. Where the epoch changes, this is to be asked again.
+#[must_use]
+pub fn enough(next: Position, tail: Position) -> Position {
+    Position::new(tail.epoch(), next.ordinal() + WAITING_RECORDS - 1)
+}
+
 /// Milliseconds to wait after `failures` attempts failed one after another.
 #[must_use]
 pub fn pause_ms(failures: u32) -> u64 {
@@ -43,6 +53,23 @@ mod tests {
         assert_eq!(due_in(oldest, oldest.plus(2 * minute), minute, 1), 0);
         assert_eq!(due_in(oldest, oldest, minute, WAITING_RECORDS), 0);
         assert_eq!(due_in(oldest, Millis(0), minute, 1), minute);
+    }
+
+    #[test]
+    fn enough_is_beyond_the_tail_exactly_while_more_records_are_wanted() {
+        let begins = [
+            (Position::START, 7),
+            (Position::new(3, 10), 7),
+            (Position::new(7, 10), 7),
+        ];
+        for (next, epoch) in begins {
+            for waiting in [0, 1, WAITING_RECORDS - 1, WAITING_RECORDS] {
+                let tail = Position::new(epoch, next.ordinal() + waiting);
+                assert_eq!(next.until(tail), waiting);
+                let passed = tail > enough(next, tail);
+                assert_eq!(passed, waiting >= WAITING_RECORDS, "{next:?} {tail:?}");
+            }
+        }
     }
 
     #[test]

@@ -63,13 +63,21 @@ pub(crate) fn misfit(error: &str) -> Option<ModuleError> {
     let (before, _, limit, unit) = *MISFITS.iter().find(fits)?;
     let (_, numbers) = error.split_once(before)?;
     let mut numbers = numbers
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|number| !number.is_empty());
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter_map(number);
     let (wanted, most) = (numbers.next()?, numbers.next()?);
     Some(ModuleError::Limit {
         limit: limit.to_owned(),
         message: format!("{wanted} {unit}, {most} are allowed"),
     })
+}
+
+/// A number as wasmtime writes it; sizes of slots are hexadecimal.
+fn number(word: &str) -> Option<u64> {
+    match word.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    }
 }
 
 #[cfg(test)]
@@ -87,5 +95,8 @@ mod tests {
         let misfit = misfit(said).unwrap().to_string();
         assert!(misfit.contains("`table_elements`"), "{misfit}");
         assert!(misfit.contains("200 elements of a table to begin with, 100 are allowed"));
+        let said = "memory has a minimum byte size of 512 which exceeds the limit of 0x100 bytes";
+        let misfit = super::misfit(said).unwrap().to_string();
+        assert!(misfit.contains("512 bytes of memory to begin with, 256 are allowed"));
     }
 }

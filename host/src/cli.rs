@@ -1,5 +1,7 @@
 //! The command line: what can be typed. What it does stands in `command/`, one file a subcommand.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
@@ -35,7 +37,8 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// The host to talk to.
+    /// The host to talk to. Requests are signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where
+    /// they are set.
     #[arg(
         long,
         global = true,
@@ -44,6 +47,9 @@ pub(crate) struct Global {
         default_value = "http://127.0.0.1:4567"
     )]
     pub(crate) url: String,
+    /// Certificates of authorities to trust with https, as PEM, instead of the machine's own.
+    #[arg(long, global = true, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Print JSON, for programs; errors too, on stderr.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -2,13 +2,18 @@
 
 pub(crate) mod events;
 pub(crate) mod route;
+mod signing;
+mod trust;
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, path::Path, time::Duration};
 
 use serde_json::Value;
 use ureq::{Agent, Body, SendBody, http};
 
-use self::route::Route;
+use self::{
+    route::Route,
+    signing::{KINESIS, MILLSTREAM, Signing},
+};
 use crate::failure::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,6 +24,7 @@ const ANSWER_BYTES: u64 = 64 << 20;
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    signing: Option<Signing>,
 }
 
 /// A success.
@@ -38,11 +44,14 @@ pub(crate) enum Payload<'a> {
 }
 
 impl Client {
-    /// For the host at `url`. Does not connect yet.
-    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        let rest = url.strip_prefix("http://").ok_or_else(|| {
+    /// For the host at `url`, whose certificate is one of `ca` where that is given. Does not connect
+    /// yet.
+    pub(crate) fn new(url: &str, ca: Option<&Path>) -> Result<Self, Failure> {
+        let mut schemes = ["http://", "https://"].into_iter();
+        let rest = schemes.find_map(|scheme| url.strip_prefix(scheme));
+        let rest = rest.ok_or_else(|| {
             Failure::Usage(format!(
-                "`{url}` is not a URL of a host; it begins with http://"
+                "`{url}` is not a URL of a host; it begins with http:// or https://"
             ))
         })?;
         if rest.trim_end_matches('/').is_empty() {
@@ -52,12 +61,15 @@ impl Client {
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
+            // What is not asked for need not be there.
+            .tls_config(trust::tls(ca.filter(|_| url.starts_with("https:")))?)
             .no_delay(true)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("millstream/", env!("CARGO_PKG_VERSION")));
         Ok(Self {
             agent: config.build().into(),
             base: url.trim_end_matches('/').to_owned(),
+            signing: Signing::of_environment()?,
         })
     }
 
@@ -100,7 +112,7 @@ impl Client {
         Ok(Answer { status, body })
     }
 
-    /// A Kinesis action, unsigned.
+    /// A Kinesis action.
     pub(crate) fn kinesis(&self, action: &str, body: &Value) -> Result<Value, Failure> {
         let target = format!("Kinesis_20131202.{action}");
         let headers = [
@@ -137,23 +149,53 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let bad = |error: http::Error| {
+        match &payload {
+            Payload::Json(_) => request = request.header("content-type", "application/json"),
+            Payload::Reader(_, length) => request = request.header("content-length", *length),
+            Payload::None | Payload::Bytes(_) => {}
+        }
+        let parts = request.body(()).map(|request| request.into_parts().0);
+        let mut parts = parts.map_err(|error| {
             Failure::Usage(format!("`{}` is not a URL of a host: {error}", self.base))
-        };
-        let response = match payload {
-            Payload::None => self.agent.run(request.body(()).map_err(bad)?),
-            Payload::Bytes(bytes) => self.agent.run(request.body(bytes).map_err(bad)?),
-            Payload::Json(value) => {
-                let request = request.header("content-type", "application/json");
-                self.agent
-                    .run(request.body(value.to_string()).map_err(bad)?)
-            }
-            Payload::Reader(reader, length) => {
-                let request = request.header("content-length", length);
+        })?;
+        let text;
+        let bytes: &[u8] = match payload {
+            Payload::Reader(reader, _) => {
+                self.sign(&mut parts, None);
                 let body = SendBody::from_reader(reader);
-                self.agent.run(request.body(body).map_err(bad)?)
+                let response = self.agent.run(http::Request::from_parts(parts, body));
+                return self.judge(response);
+            }
+            Payload::None => {
+                self.sign(&mut parts, Some(&[]));
+                let response = self.agent.run(http::Request::from_parts(parts, ()));
+                return self.judge(response);
+            }
+            Payload::Bytes(bytes) => bytes,
+            Payload::Json(value) => {
+                text = value.to_string();
+                text.as_bytes()
             }
         };
+        self.sign(&mut parts, Some(bytes));
+        self.judge(self.agent.run(http::Request::from_parts(parts, bytes)))
+    }
+
+    /// Signs a request where there is a key, or where Kinesis takes none without a signature.
+    fn sign(&self, parts: &mut http::request::Parts, body: Option<&[u8]>) {
+        let is_kinesis = parts.headers.contains_key("x-amz-target");
+        match &self.signing {
+            Some(signing) if is_kinesis => signing.sign(parts, body, KINESIS),
+            Some(signing) => signing.sign(parts, body, MILLSTREAM),
+            None if is_kinesis => Signing::any().sign(parts, body, KINESIS),
+            None => {}
+        }
+    }
+
+    fn judge(
+        &self,
+        response: Result<http::Response<Body>, ureq::Error>,
+    ) -> Result<http::Response<Body>, Failure> {
         let response = response.map_err(|error| self.transport(error))?;
         if response.status().is_success() {
             return Ok(response);
@@ -198,6 +240,7 @@ impl Client {
             | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
                 Failure::NotReachable { url, reason }
             }
+            ureq::Error::Io(io) if trust::is_distrust(&io) => Failure::Untrusted { url, reason },
             ureq::Error::Io(io)
                 if matches!(
                     io.kind(),
@@ -218,10 +261,14 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_work_is_a_usage_error() {
-        for bad in ["https://localhost:4567", "localhost:4567", "http://", ""] {
-            assert_eq!(Client::new(bad).unwrap_err().exit_code(), 2, "{bad}");
+        for bad in ["ftp://localhost:4567", "localhost:4567", "https://", ""] {
+            let refused = Client::new(bad, None).unwrap_err();
+            assert_eq!(refused.exit_code(), 2, "{bad}");
         }
-        assert_eq!(Client::new("http://h:1/").unwrap().url(), "http://h:1");
+        for url in ["http://h:1", "https://h:1"] {
+            let client = Client::new(&format!("{url}/"), None).unwrap();
+            assert_eq!(client.url(), url);
+        }
     }
 
     #[test]
@@ -229,7 +276,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let client = Client::new(&url).unwrap();
+        let client = Client::new(&url, None).unwrap();
         let failure = client.get(&Route::new(&["livez"])).unwrap_err();
         assert_eq!(failure.exit_code(), 3, "{failure}");
     }

@@ -33,7 +33,7 @@ pub(crate) struct Session {
 impl Session {
     fn new(global: &Global) -> Result<Self, Failure> {
         Ok(Self {
-            client: Client::new(&global.url)?,
+            client: Client::new(&global.url, global.ca.as_deref())?,
             output: Output { json: global.json },
         })
     }

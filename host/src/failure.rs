@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::wiring::StartError;
+use crate::{door::DoorError, wiring::StartError};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, Error)]
@@ -15,6 +15,9 @@ pub(crate) enum Failure {
         "no host answers at {url} ({reason}); start one with `millstream serve`, or name it with --url or MILLSTREAM_URL"
     )]
     NotReachable { url: String, reason: String },
+    /// The host may not be the one that is meant; nothing was asked of it.
+    #[error("{url} is not trusted ({reason}); name the certificate to trust with --ca FILE")]
+    Untrusted { url: String, reason: String },
     /// The connection broke, so that nobody knows whether the host did what was asked.
     #[error(
         "the connection to {url} broke ({reason}); what was asked may or may not have happened"
@@ -70,15 +73,16 @@ impl Failure {
     /// What the process ends with; see [`crate::cli`] for what is documented.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::Usage(_) | Self::Start(StartError::Door(DoorError::Exposed(_))) => 2,
             Self::Refused { .. }
             | Self::Answer(_)
             | Self::Broken { .. }
             | Self::Cut { .. }
+            | Self::Untrusted { .. }
             | Self::File { .. }
             | Self::Start(_)
             | Self::Output(_)
             | Self::Failed(_) => 1,
-            Self::Usage(_) => 2,
             Self::NotReachable { .. } => 3,
             Self::Interrupted(_) => 130,
         }
@@ -103,6 +107,7 @@ impl Failure {
             Self::Refused { code, .. } => code.as_str(),
             Self::NotReachable { .. } => "not_reachable",
             Self::Broken { .. } | Self::Cut { .. } => "connection_broken",
+            Self::Untrusted { .. } => "not_trusted",
             Self::Answer(_) => "bad_answer",
             Self::File { .. } => "unreadable_file",
             Self::Usage(_) => "usage",

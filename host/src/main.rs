@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod control;
 mod demand;
+mod door;
 mod failure;
 mod functions;
 mod housekeeping;

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
         default_value = "127.0.0.1:4567"
     )]
     pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) door: DoorSettings,
     /// Start although durable records are missing, without them. The runbook says when.
     #[arg(long)]
     pub(crate) accept_loss: bool,
@@ -52,6 +54,29 @@ pub(crate) struct Settings {
     /// The account in ARNs: twelve digits.
     #[arg(long = "account-id", value_name = "DIGITS", default_value = "123456789012", value_parser = account, alias = "account")]
     pub(crate) account: String,
+}
+
+/// Settings of who comes in, and how.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Credentials and TLS")]
+pub(crate) struct DoorSettings {
+    /// Answer only requests made with one of these access keys: a file in the format of
+    /// ~/.aws/credentials, or with lines of ACCESS_KEY SECRET_KEY. May be given several times.
+    #[arg(long, value_name = "FILE", env = "MILLSTREAM_CREDENTIALS")]
+    pub(crate) credentials: Vec<PathBuf>,
+    /// Speak TLS with this certificate, and those that it depends on after it, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of that certificate, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Speak TLS with a certificate that the host makes for itself, for development. It is kept in
+    /// tls-certificate.pem in the data directory, for clients to trust.
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(crate) tls_self_signed: bool,
+    /// A further name or address that this certificate is for.
+    #[arg(long = "tls-name", value_name = "NAME", requires = "tls_self_signed")]
+    pub(crate) tls_names: Vec<String>,
 }
 
 /// Settings of the log.
@@ -134,6 +159,7 @@ impl Settings {
         Self {
             data: data.to_owned(),
             listen: "127.0.0.1:0".to_owned(),
+            door: DoorSettings::default(),
             accept_loss: false,
             log: LogSettings {
                 tail_bytes: None,

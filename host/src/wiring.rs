@@ -1,12 +1,12 @@
 //! Puts the crates together, in the order in which data flows, and takes them apart again.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use millstream_api::{
     app::{App, Identity},
     auth::Access,
     native::health::{Life, Stage},
-    server,
+    server::{self, Door},
 };
 use millstream_channel::Deliveries;
 use millstream_core::{
@@ -19,7 +19,6 @@ use millstream_runtime::{Runtime, RuntimeError, RuntimeOptions};
 use millstream_worker::Workers;
 use thiserror::Error;
 use tokio::{
-    net::TcpListener,
     sync::oneshot,
     task::{JoinHandle, JoinSet},
     time::timeout,
@@ -28,7 +27,9 @@ use tokio::{
 use crate::{
     channels, clock,
     control::Plane,
-    demand, functions, housekeeping, metrics,
+    demand,
+    door::{self, DoorError},
+    functions, housekeeping, metrics,
     settings::{GuestSettings, Settings},
     storage::Storage,
     sweep,
@@ -52,8 +53,8 @@ pub(crate) enum StartError {
     Catalog(#[from] UnreadableCatalogError),
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    #[error("cannot listen on {address}: {source}")]
-    Listen { address: String, source: io::Error },
+    #[error(transparent)]
+    Door(#[from] DoorError),
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
 }
@@ -61,7 +62,9 @@ pub(crate) enum StartError {
 /// A host that serves.
 #[derive(Debug)]
 pub(crate) struct Host {
-    address: SocketAddr,
+    url: String,
+    is_open: bool,
+    is_exposed: bool,
     life: Arc<Life>,
     workers: Arc<Workers>,
     channels: Arc<Deliveries>,
@@ -80,9 +83,13 @@ pub(crate) struct Host {
 )]
 pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     // First, so that a taken address is told before a log is recovered.
-    let listener = listen(&settings.listen).await?;
+    let access = door::access(&settings.door)?;
+    let listener = door::listen(&settings.listen, &access).await?;
     let address = listener.local_addr()?;
     let storage = Storage::open(settings)?;
+    let tls = door::tls(settings, address)?;
+    let is_open = matches!(access, Access::Local);
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let log = storage.log();
     let runtime = Runtime::new(runtime_options(settings)?)?;
     let catalog = Catalog::load(log.scan(key::CATALOG.into()).await?)?;
@@ -125,7 +132,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
             account: settings.account.clone(),
             region: settings.region.clone(),
         }),
-        access: Access::Local,
+        access,
         quotas: settings.enforce_limits.then(Default::default),
         now: clock::now,
     };
@@ -138,7 +145,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         // A host that is gone without a word stops its server as well.
         let _ = stopped.await;
     };
-    let server = tokio::spawn(server::serve(listener, app, shutdown));
+    let server = tokio::spawn(server::serve(Door { listener, tls }, app, shutdown));
 
     let uncompiled = functions::bind_all(&plane, &modules).await;
     plane.reconcile().await;
@@ -156,7 +163,9 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     background.spawn(housekeeping::run(log, Arc::new(plane)));
     life.enter(Stage::Ready);
     Ok(Host {
-        address,
+        url: format!("{scheme}://{address}"),
+        is_open,
+        is_exposed: !address.ip().to_canonical().is_loopback(),
         life,
         workers,
         queues,
@@ -169,9 +178,19 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
 }
 
 impl Host {
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it answers, as in `http://127.0.0.1:4567`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether it asks for nobody's credentials.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether other machines reach it.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.is_exposed
     }
 
     /// Stops taking work, finishes what is under way as far as the time allows, closes the log.
@@ -198,15 +217,6 @@ impl Host {
         }
         self.storage.close().await;
     }
-}
-
-async fn listen(address: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen {
-            address: address.to_owned(),
-            source,
-        })
 }
 
 fn runtime_options(settings: &Settings) -> Result<RuntimeOptions, StartError> {

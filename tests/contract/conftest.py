@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import subprocess
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -29,6 +31,37 @@ def client(endpoint, **config):
         aws_secret_access_key="any",
         config=Config(**config),
     )
+
+
+def serving(data, *arguments):
+    """The command of a host of one's own, and what it gets of the environment."""
+    command = [os.environ["MILLSTREAM_BINARY"], "serve", "--data", str(data)]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MILLSTREAM_"))}
+    return [*command, "--state-change-delay", "0", *arguments], clean
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    """Starts hosts of one's own; gives where each is, its data and its log."""
+    running = []
+
+    def start(arguments, listen="127.0.0.1:0", **environment):
+        home = tmp_path_factory.mktemp("host")
+        command, clean = serving(home / "data", "--listen", listen, *arguments)
+        with open(home / "log", "wb") as log:
+            host = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, env=clean | environment
+            )
+        running.append(host)
+        line = host.stdout.readline().decode()
+        assert "is ready on" in line, (line, (home / "log").read_text())
+        return SimpleNamespace(url=line.split()[-1], data=home / "data", log=home / "log")
+
+    yield start
+    for host in running:
+        host.terminate()
+    for host in running:
+        host.wait(timeout=30)
 
 
 @pytest.fixture(scope="session")

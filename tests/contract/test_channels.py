@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import os
-import subprocess
 import time
 
 import boto3
@@ -38,29 +36,9 @@ def s3(moto):
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory):
+def serve(hosts):
     """Starts hosts of its own, each with its environment; gives a client of each."""
-    running = []
-
-    def start(arguments, **environment):
-        home = tmp_path_factory.mktemp("host")
-        command = [os.environ["MILLSTREAM_BINARY"], "serve", "--listen", "127.0.0.1:0"]
-        command += ["--data", str(home / "data"), "--state-change-delay", "0", *arguments]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MILLSTREAM_"))}
-        with open(home / "log", "wb") as log:
-            host = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, env=clean | environment
-            )
-        running.append(host)
-        line = host.stdout.readline().decode()
-        assert "is ready on" in line, (line, (home / "log").read_text())
-        return client(line.split()[-1])
-
-    yield start
-    for host in running:
-        host.terminate()
-    for host in running:
-        host.wait(timeout=30)
+    return lambda arguments, **environment: client(hosts(arguments, **environment).url)
 
 
 @pytest.fixture(scope="module")

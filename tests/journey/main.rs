@@ -1,5 +1,6 @@
 //! What users do, from the first stream to a DAG over real input, by the means that they have.
 
+mod access;
 mod aggregates;
 mod backup;
 mod cli;

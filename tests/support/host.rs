@@ -146,7 +146,12 @@ impl Drop for Host {
 
 /// Starts a host that is expected to refuse: how it ended, and what it said.
 pub fn refused(data: &Path, args: &[&str]) -> Result<(ExitStatus, String)> {
-    let mut child = serve("127.0.0.1:0", data, args)?
+    refused_at("127.0.0.1:0", data, args)
+}
+
+/// As [`refused`], at an address.
+pub fn refused_at(address: &str, data: &Path, args: &[&str]) -> Result<(ExitStatus, String)> {
+    let mut child = serve(address, data, args)?
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::{
     admit::{BodyRefused, Crowded},
+    auth::AuthFault,
     wire::form::Form,
 };
 
@@ -47,6 +48,8 @@ pub(crate) enum Fault {
     BodyBroken(String),
     #[error(transparent)]
     Crowded(#[from] Crowded),
+    #[error(transparent)]
+    Auth(#[from] AuthFault),
     #[error("{0}")]
     Serialization(String),
     #[error("{0}")]
@@ -195,6 +198,7 @@ impl Fault {
             }
             Self::BodyBroken(_) => return (StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException"),
             Self::UnknownOperation => "UnknownOperationException",
+            Self::Auth(fault) => fault.name(),
             Self::Serialization(_) => "SerializationException",
             Self::Validation(_) | Self::Invalid(_) => "ValidationException",
             Self::NoStream(_)

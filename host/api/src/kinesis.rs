@@ -42,6 +42,7 @@ use self::call::{Call, Caller};
 use crate::{
     admit::Admission,
     app::App,
+    auth::{Asked, AuthFault},
     error::Fault,
     native::metrics::Route,
     wire::{
@@ -126,27 +127,37 @@ impl Kinesis {
         // Read before any refusal, since some clients look for none until they have sent it all.
         let body = self.admission.read(body, limit).await?;
         let (form, action) = target?;
+        let action = action.ok_or(Fault::UnknownOperation)?;
         let call = Call {
             kinesis: self,
-            caller: self.caller(&parts.headers),
+            caller: self.caller(parts, &body.bytes)?,
             form,
             body: &body.bytes,
         };
-        act(action.ok_or(Fault::UnknownOperation)?, &call).await
+        act(action, &call).await
     }
 
     /// Who asks. The region is that of the signature.
-    fn caller(&self, headers: &HeaderMap) -> Caller {
-        let identity = &self.app.identity;
-        let signature = headers.get(header::AUTHORIZATION);
-        let region = signature.and_then(|signature| {
-            let (_, scope) = signature.to_str().ok()?.split_once("Credential=")?;
-            scope.split('/').nth(2).filter(|region| is_region(region))
-        });
-        Caller {
-            region: region.unwrap_or(&identity.region).to_owned(),
+    fn caller(&self, parts: &Parts, body: &[u8]) -> Result<Caller, AuthFault> {
+        let App {
+            access,
+            identity,
+            now,
+            ..
+        } = &self.app;
+        let signer = access.to_kinesis(&Asked::from(parts), body, now())?;
+        let region = match signer {
+            // It becomes part of the names of streams.
+            Some(signer) if signer.region != identity.region && !is_region(&signer.region) => {
+                return Err(AuthFault::region(&signer.region));
+            }
+            Some(signer) => signer.region,
+            None => identity.region.clone(),
+        };
+        Ok(Caller {
+            region,
             account: identity.account.clone(),
-        }
+        })
     }
 }
 

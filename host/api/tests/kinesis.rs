@@ -17,5 +17,6 @@ mod queue;
 mod reshard;
 mod settings;
 mod shards;
+mod signatures;
 mod streams;
 mod subscribe;

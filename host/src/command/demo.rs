@@ -99,7 +99,7 @@ async fn supervise(
         () = signals.next() => return Err(Failure::Interrupted(String::new())),
     };
     let session = Session {
-        client: Client::new(&format!("http://{}", host.address()))?,
+        client: Client::new(host.url(), None)?,
         output,
     };
     let play = spawn_blocking(move || play(&session, input, &guests));

@@ -28,6 +28,7 @@ Exit codes: 0 told to stop, 1 could not start, 2 the command line is wrong,
 Examples:
   millstream serve
   millstream serve --data /var/lib/millstream --listen 127.0.0.1:8080
+  millstream serve --listen 0.0.0.0:4567 --credentials keys --tls-cert host.pem --tls-key host.key
   aws --endpoint-url http://127.0.0.1:4567 kinesis list-streams")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -65,13 +66,15 @@ async fn serve(settings: &Settings, output: Output) -> Result<(), Failure> {
 }
 
 fn announce(host: &Host, output: Output) -> Result<(), Failure> {
-    let address = host.address();
-    let url = format!("http://{address}");
-    if !address.ip().is_loopback() {
-        tracing::warn!(
-            "{url} can be reached from other machines, and there is no authentication yet: \
-             whoever reaches it can read and change everything"
+    let url = host.url();
+    if host.is_open() {
+        tracing::info!(
+            "there are no credentials: any well-formed signature is accepted, and everyone on \
+             this machine can read and change everything"
         );
+    }
+    if host.is_exposed() && !url.starts_with("https:") {
+        tracing::warn!("{url} has no TLS: what other machines send and get can be read on its way");
     }
     if output.json {
         output.line(&json!({"ready": true, "url": url}).to_string())

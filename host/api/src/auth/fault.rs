@@ -86,6 +86,14 @@ pub enum AuthFault {
 }
 
 impl AuthFault {
+    /// No region has this name.
+    #[must_use]
+    pub(crate) fn region(name: &str) -> Self {
+        Self::Scope(format!(
+            "Credential should be scoped to a valid region, not '{name}'. "
+        ))
+    }
+
     /// Amazon's name for it.
     #[must_use]
     pub fn name(&self) -> &'static str {

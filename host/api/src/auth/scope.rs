@@ -78,10 +78,7 @@ impl<'a> Scope<'a> {
     fn foreign_region(&self) -> Option<String> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let is_one = self.region.len() <= REGION_CHARS && self.region.bytes().all(fits);
-        (!is_one).then(|| {
-            let region = self.region;
-            format!("Credential should be scoped to a valid region, not '{region}'. ")
-        })
+        (!is_one).then(|| AuthFault::region(self.region).to_string())
     }
 }
 

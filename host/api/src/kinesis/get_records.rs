@@ -132,6 +132,9 @@ impl Call<'_> {
         which: &Which,
     ) -> Result<Arc<Stream>, Fault> {
         let name = &iterator.stream;
+        if name.region() != self.region() {
+            return Err(Fault::InvalidIterator);
+        }
         if self.said(which)?.is_some_and(|said| said != name.name()) {
             return Err(Fault::Argument(
                 "The ShardIterator is not one of the stream that is named.".into(),

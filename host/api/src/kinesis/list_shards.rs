@@ -137,6 +137,9 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
             if now.since(listing.created) > limit::ITERATOR_LIFE_MS {
                 return Err(Fault::ExpiredToken);
             }
+            if listing.stream.region() != call.region() {
+                return Err(Fault::InvalidToken);
+            }
             let catalog = call.catalog();
             let stream = catalog.stream(listing.stream.as_str()).cloned();
             let gone = || Fault::NoStream(call.named(listing.stream.name()));

@@ -57,6 +57,8 @@ struct Summary<'a> {
 /// Where a list goes on.
 #[derive(Serialize, Deserialize)]
 struct Token {
+    /// None is the host's own.
+    region: Option<String>,
     after: String,
     created: Millis,
 }
@@ -71,6 +73,9 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
             if now.since(token.created) > limit::ITERATOR_LIFE_MS {
                 return Err(Fault::ExpiredToken);
             }
+            if token.region.as_deref() != call.region() {
+                return Err(Fault::InvalidToken);
+            }
             token.after
         }
         None => input.exclusive_start_stream_name.unwrap_or_default(),
@@ -83,6 +88,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     let streams: Vec<&Stream> = left.by_ref().take(page).map(AsRef::as_ref).collect();
     let more = left.next().is_some();
     let token = |last: &&Stream| Token {
+        region: call.region().map(str::to_owned),
         after: last.name.name().to_owned(),
         created: now,
     };

@@ -72,6 +72,8 @@ struct Summary<'a> {
 /// Where a list goes on.
 #[derive(Serialize, Deserialize)]
 struct Token {
+    /// None is the host's own.
+    region: Option<String>,
     after: String,
     created: Millis,
 }
@@ -85,6 +87,9 @@ pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault>
             let token: Token = key.open(PURPOSE, &token).ok_or(Fault::InvalidToken)?;
             if now.since(token.created) > limit::ITERATOR_LIFE_MS {
                 return Err(Fault::ExpiredToken);
+            }
+            if token.region.as_deref() != call.region() {
+                return Err(Fault::InvalidToken);
             }
             token.after
         }
@@ -105,6 +110,7 @@ pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault>
     let channels: Vec<&Channel> = left.by_ref().take(page).map(AsRef::as_ref).collect();
     let more = left.next().is_some();
     let token = |last: &&Channel| Token {
+        region: call.region().map(str::to_owned),
         after: last.name.name().to_owned(),
         created: now,
     };

@@ -83,6 +83,8 @@ struct StreamIdentifier {
 /// Where a list goes on.
 #[derive(Serialize, Deserialize)]
 struct Token {
+    /// None is the host's own.
+    region: Option<String>,
     after: String,
     created: Millis,
 }
@@ -96,6 +98,9 @@ pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault>
             let token: Token = key.open(PURPOSE, &token).ok_or(Fault::InvalidToken)?;
             if now.since(token.created) > limit::ITERATOR_LIFE_MS {
                 return Err(Fault::ExpiredToken);
+            }
+            if token.region.as_deref() != call.region() {
+                return Err(Fault::InvalidToken);
             }
             Some(token.after)
         }
@@ -118,6 +123,7 @@ pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault>
     let last = left.next().and_then(|_| queues.last());
     let next_token = last.map(|(queue, _)| {
         let token = Token {
+            region: call.region().map(str::to_owned),
             after: queue.name.name().to_owned(),
             created: now,
         };

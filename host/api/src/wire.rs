@@ -7,6 +7,7 @@ pub(crate) mod decode;
 pub(crate) mod eventstream;
 pub(crate) mod excerpt;
 pub(crate) mod form;
+pub(crate) mod huge;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod target;

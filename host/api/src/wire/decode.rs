@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{cbor, constraint::check_constraints, form::Form, schema::Member, types::check_types};
+use super::{
+    cbor, constraint::check_constraints, form::Form, huge, schema::Member, types::check_types,
+};
 use crate::error::Fault;
 
 /// Values that a body may have, so that a small body does not become a large tree in memory.
@@ -27,7 +29,11 @@ fn json(body: &[u8]) -> Result<Value, Fault> {
         let what = format!("the body has more than {VALUES} values");
         return Err(Fault::Serialization(what));
     }
-    serde_json::from_slice(body).map_err(malformed)
+    let value = serde_json::from_slice(body);
+    value.or_else(|error| {
+        let again = huge::tamed(body).ok_or_else(|| malformed(error))?;
+        serde_json::from_slice(&again).map_err(malformed)
+    })
 }
 
 /// The body as an input whose fields are those of `members`.

@@ -162,6 +162,22 @@ fn bodies_that_are_built_to_break_a_parser() {
 }
 
 #[test]
+fn a_number_beyond_all_numbers_is_the_largest() {
+    for huge in ["1e400", &"9".repeat(400)] {
+        let body = format!(r#"{{"StreamName":"s","Limit":{huge}}}"#);
+        let (name, message) = run("DescribeStream", body.into_bytes()).refused();
+        assert_eq!(name, "ValidationException");
+        assert!(message.contains("less than or equal to 10000"), "{message}");
+        let body = format!(
+            r#"{{"StreamName":"s","ShardId":"0","ShardIteratorType":"AT_TIMESTAMP","Timestamp":{huge}}}"#
+        );
+        let (name, message) = run("GetShardIterator", body.into_bytes()).refused();
+        assert_eq!(name, "InvalidArgumentException", "{message}");
+        assert!(message.contains("cannot be greater than"), "{message}");
+    }
+}
+
+#[test]
 fn json_that_is_not_text_is_refused() {
     for action in ACTIONS {
         let reply = run(action, b"{\"StreamName\":\"\xff\"}".to_vec());

@@ -144,7 +144,7 @@ impl Call<'_> {
             stream: self.named(stream.name.name()),
             why,
         };
-        position_of(number, shard, span).map_err(|error| match error {
+        position_of(number, shard, span, self.now()).map_err(|error| match error {
             StartError::Invalid => invalid(""),
             StartError::OtherStream => invalid(" because it did not come from this stream"),
             StartError::End => {

@@ -123,12 +123,12 @@ impl Call<'_> {
         let by_key = stream.distribution == Distribution::UserPartitionKey;
         let shard = planned.shards.first().filter(|_| by_key);
         if let (Some(number), Some(shard)) = (input.sequence_number_for_ordering, shard) {
-            let now = self.now().seconds();
+            let now = self.now();
             let span = self.kinesis.app.log.span(shard.number);
             let was_given = |number: SequenceNumber| {
-                let given = place_of(number, shard, span).is_ok()
+                let given = place_of(number, shard, span, now).is_ok()
                     || stream.descends(shard, number.shard, number.created);
-                number.arrival <= now && given
+                number.arrival <= now.seconds() && given
             };
             if !SequenceNumber::parse(number).is_ok_and(was_given) {
                 let stream = self.named(stream.name.name());

@@ -138,7 +138,7 @@ fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeE
         let next = match query.from {
             Begin::Latest => span.next,
             Begin::After(number) if at == 0 => {
-                let place = place_of(number, shard, span);
+                let place = place_of(number, shard, span, (app.now)());
                 let place = place.map_err(|why| NativeError::Setting(format!("from: {why}")))?;
                 place.plus(1)
             }

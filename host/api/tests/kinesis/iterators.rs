@@ -72,6 +72,28 @@ async fn each_type_begins_where_it_should() {
 }
 
 #[tokio::test]
+async fn numbers_from_the_future_are_refused() {
+    let (model, numbers) = three().await;
+    let later: Vec<String> = numbers.iter().map(|n| later_by(n, 100_000)).collect();
+    for kind in ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"] {
+        for number in &later {
+            let members = json!({"ShardIteratorType": kind, "StartingSequenceNumber": number});
+            let (name, message) = iterator(&model, members).await.refused();
+            assert_eq!(name, "InvalidArgumentException");
+            assert!(message.ends_with("is invalid."), "{message}");
+        }
+    }
+}
+
+/// The number of a record that arrived so many seconds after the one of that number.
+fn later_by(number: &str, seconds: u64) -> String {
+    use millstream_core::sequence::SequenceNumber;
+    let number = SequenceNumber::parse(number).unwrap();
+    let arrival = number.arrival + seconds;
+    SequenceNumber { arrival, ..number }.to_string()
+}
+
+#[tokio::test]
 async fn latest_gives_what_comes_later() {
     let (model, _) = three().await;
     let made = iterator(&model, json!({"ShardIteratorType": "LATEST"}))

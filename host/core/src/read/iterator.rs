@@ -89,20 +89,30 @@ pub enum StartError {
     End,
 }
 
-/// The position of the record that `number` names in `shard`.
+/// The position of the record that `number` names in `shard`, at `now`.
 ///
 /// # Errors
 /// When the shard did not give that number out.
-pub fn position_of(number: &str, shard: &Shard, span: Span) -> Result<Position, StartError> {
+pub fn position_of(
+    number: &str,
+    shard: &Shard,
+    span: Span,
+    now: Millis,
+) -> Result<Position, StartError> {
     let number = SequenceNumber::parse(number).map_err(|_| StartError::Invalid)?;
-    place_of(number, shard, span)
+    place_of(number, shard, span, now)
 }
 
 /// As [`position_of`], of a number that was read already.
 ///
 /// # Errors
 /// When the shard did not give that number out.
-pub fn place_of(number: SequenceNumber, shard: &Shard, span: Span) -> Result<Position, StartError> {
+pub fn place_of(
+    number: SequenceNumber,
+    shard: &Shard,
+    span: Span,
+    now: Millis,
+) -> Result<Position, StartError> {
     if number.shard != shard.index {
         return Err(StartError::OtherShard(number.shard));
     }
@@ -111,6 +121,11 @@ pub fn place_of(number: SequenceNumber, shard: &Shard, span: Span) -> Result<Pos
     }
     if number.position >= LAST_POSITION {
         return Err(StartError::End);
+    }
+    // A child's first number, and records from before the clock went back, are from the future too.
+    let newest = now.max(span.last_arrival).max(shard.created);
+    if number.arrival > newest.seconds() {
+        return Err(StartError::Invalid);
     }
     if number.position >= span.next && number.position != Position::START {
         return Err(StartError::Invalid);
@@ -124,6 +139,7 @@ mod tests {
     use crate::catalog::Stream;
 
     const KEY: TokenKey = TokenKey([1; 32]);
+    const NOW: Millis = Millis(1_700_000_009_000);
 
     fn iterator(name: &str) -> ShardIterator {
         ShardIterator {
@@ -187,22 +203,47 @@ mod tests {
         let shard = &shards()[1];
         let next = Position::new(3, 10);
         let of = |position| SequenceNumber::of(shard, position, Millis(0)).to_string();
-        let at = |position| position_of(&of(position), shard, span(next));
+        let at = |position| position_of(&of(position), shard, span(next), NOW);
         for known in [Position::START, Position::new(1, 99), Position::new(3, 9)] {
             assert_eq!(at(known), Ok(known));
         }
         assert_eq!(at(next), Err(StartError::Invalid));
         let last = SequenceNumber::last(shard).to_string();
-        assert_eq!(position_of(&last, shard, span(next)), Err(StartError::End));
+        assert_eq!(
+            position_of(&last, shard, span(next), NOW),
+            Err(StartError::End)
+        );
+    }
+
+    #[test]
+    fn refuses_numbers_from_the_future() {
+        let shard = &shards()[1];
+        let at = |arrival, span| {
+            let number = SequenceNumber::of(shard, Position::new(1, 5), arrival);
+            place_of(number, shard, span, NOW)
+        };
+        let held = span(Position::new(3, 10));
+        assert!(at(NOW, held).is_ok());
+        assert_eq!(at(NOW.plus(1000), held), Err(StartError::Invalid));
+        // The clock went back since.
+        let last_arrival = NOW.plus(1000);
+        let ahead = Span {
+            last_arrival,
+            ..held
+        };
+        assert!(at(last_arrival, ahead).is_ok());
+        // Children may begin in a second that is yet to come.
+        let first = SequenceNumber::first(shard).to_string();
+        assert!(position_of(&first, shard, held, Millis(0)).is_ok());
     }
 
     #[test]
     fn a_shard_without_records_knows_its_first_number_only() {
         let shard = &shards()[0];
         let first = SequenceNumber::first(shard).to_string();
-        let start = position_of(&first, shard, span(Position::START));
+        let start = position_of(&first, shard, span(Position::START), NOW);
         assert_eq!(start, Ok(Position::START));
-        let none = position_of("1", shard, span(Position::START));
+        let none = position_of("1", shard, span(Position::START), NOW);
         assert_eq!(none, Err(StartError::Invalid));
     }
 
@@ -211,11 +252,11 @@ mod tests {
         let shards = shards();
         let first = SequenceNumber::first(&shards[0]).to_string();
         let next = span(Position::new(1, 1));
-        let other = position_of(&first, &shards[1], next);
+        let other = position_of(&first, &shards[1], next, NOW);
         assert_eq!(other, Err(StartError::OtherShard(0)));
         let mut reborn = shards[0].clone();
         reborn.created = reborn.created.plus(1000);
-        let other = position_of(&first, &reborn, next);
+        let other = position_of(&first, &reborn, next, NOW);
         assert_eq!(other, Err(StartError::OtherStream));
     }
 }

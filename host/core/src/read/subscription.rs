@@ -79,7 +79,7 @@ mod tests {
             let at = goes_on(&Page::default(), Position::START, span);
             let number = continuation(&shard, &Page::default(), at, span);
             // As GetShardIterator and SubscribeToShard read it.
-            let place = place_of(number, &shard, span).unwrap();
+            let place = place_of(number, &shard, span, Millis(0)).unwrap();
             assert!(place < next, "{place:?}");
             assert!(place.plus(1) <= next, "nothing that follows is skipped");
         }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use axum::http::StatusCode;
 use millstream_core::{
+    hash_key::HashRange,
     port::{CommitError, QueueError, ReadError},
     time::Millis,
 };
@@ -101,6 +102,19 @@ pub(crate) enum Fault {
     NoShard { shard: String, stream: Named },
     #[error("Could not find shard {shard} in stream {stream}.")]
     UnreadableShard { shard: String, stream: Named },
+
+    #[error(
+        "NewStartingHashKey {at} used in SplitShard() on shard {shard} in stream {stream} \
+         is not both greater than one plus the shard's StartingHashKey {} \
+         and less than the shard's EndingHashKey {}.",
+        .range.start.0, .range.end.0
+    )]
+    SplitKey {
+        at: String,
+        shard: String,
+        stream: Named,
+        range: HashRange,
+    },
 
     #[error("NextToken and {0} cannot be provided together.")]
     TokenAnd(&'static str),
@@ -218,6 +232,7 @@ impl Fault {
             Self::DryRun => "DryRunOperationException",
             Self::NoName
             | Self::TwoNames { .. }
+            | Self::SplitKey { .. }
             | Self::Argument(_)
             | Self::TokenAnd(_)
             | Self::NeitherTokenNorName

@@ -53,15 +53,12 @@ impl Call<'_> {
                  and thus is not eligible for merging or splitting.",
                 shard_id(index)
             )),
-            ReshardRefused::SplitKey { at, shard } => Fault::Argument(format!(
-                "NewStartingHashKey {} used in SplitShard() on shard {} in stream {named} \
-                 is not both greater than one plus the shard's StartingHashKey {} \
-                 and less than the shard's EndingHashKey {}.",
-                at.0,
-                shard.id(),
-                shard.range.start.0,
-                shard.range.end.0
-            )),
+            ReshardRefused::SplitKey { at, shard } => Fault::SplitKey {
+                at: at.0.to_string(),
+                shard: shard.id(),
+                stream: named,
+                range: shard.range,
+            },
             ReshardRefused::NotAdjacent(low, high) => Fault::Argument(format!(
                 "Shards {} and {} in stream {named} are not an adjacent pair of shards \
                  eligible for merging",

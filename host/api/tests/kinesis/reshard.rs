@@ -109,6 +109,18 @@ async fn a_shard_that_cannot_change_is_refused_as_amazon_does() {
             ),
         ),
         (
+            // 2^128 and more is told as it was sent.
+            "SplitShard",
+            split("2", "999999999999999999999999999999999999999"),
+            "InvalidArgumentException",
+            format!(
+                "NewStartingHashKey 999999999999999999999999999999999999999 used in SplitShard() \
+                 on shard shardId-000000000002 {named} is not both greater than one plus the \
+                 shard's StartingHashKey 226854911280625642308916404954512140970 and less than \
+                 the shard's EndingHashKey 340282366920938463463374607431768211455."
+            ),
+        ),
+        (
             "MergeShards",
             merge(2, 1),
             "InvalidArgumentException",

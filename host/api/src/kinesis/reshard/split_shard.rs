@@ -34,7 +34,27 @@ pub(in crate::kinesis) async fn answer(call: &Call<'_>) -> Result<Answer, Fault>
     let stream = call.stream(&input.which)?;
     let shard = call.changed_shard(&stream, &input.shard_to_split)?;
     // 39 digits reach further than any shard.
-    let at = HashKey(input.new_starting_hash_key.parse().unwrap_or(u128::MAX));
-    call.reshard(&stream, Reshard::Split { shard, at }).await?;
+    let asked = input.new_starting_hash_key;
+    let at = HashKey(asked.parse().unwrap_or(u128::MAX));
+    let split = call.reshard(&stream, Reshard::Split { shard, at }).await;
+    split.map_err(|fault| as_asked(fault, asked))?;
     Ok(Answer::empty())
+}
+
+/// The refusal of a key, with the text that was sent.
+fn as_asked(fault: Fault, asked: String) -> Fault {
+    match fault {
+        Fault::SplitKey {
+            at: _,
+            shard,
+            stream,
+            range,
+        } => Fault::SplitKey {
+            at: asked,
+            shard,
+            stream,
+            range,
+        },
+        fault => fault,
+    }
 }

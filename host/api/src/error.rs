@@ -83,6 +83,8 @@ pub(crate) enum Fault {
     NoName,
     #[error("StreamName {name} and StreamARN {arn} are not of the same stream.")]
     TwoNames { name: String, arn: String },
+    #[error("StreamId {id} is not that of the stream {name}.")]
+    OtherId { id: String, name: String },
 
     /// Texts of their own, by Amazon's name for the error.
     #[error("{0}")]
@@ -232,6 +234,7 @@ impl Fault {
             Self::DryRun => "DryRunOperationException",
             Self::NoName
             | Self::TwoNames { .. }
+            | Self::OtherId { .. }
             | Self::SplitKey { .. }
             | Self::Argument(_)
             | Self::TokenAnd(_)

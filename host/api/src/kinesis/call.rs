@@ -121,7 +121,9 @@ impl Call<'_> {
         let scoped = self.scoped(name);
         let found = scoped.and_then(|scoped| catalog.stream(scoped.as_str()).cloned());
         let found = found.filter(|stream| !stream.is_gone(now));
-        found.ok_or_else(|| Fault::NoStream(self.named(name)))
+        let stream = found.ok_or_else(|| Fault::NoStream(self.named(name)))?;
+        check_id(&stream, names.id)?;
+        Ok(stream)
     }
 
     /// The stream, where it takes and gives records.
@@ -198,5 +200,16 @@ impl Call<'_> {
     pub(crate) fn arn_of(&self, kind: &str, name: &str) -> String {
         let Caller { region, account } = &self.caller;
         format!("arn:aws:kinesis:{region}:{account}:{kind}/{name}")
+    }
+}
+
+/// Where an id stands beside a name, both are of one stream.
+pub(super) fn check_id(stream: &Stream, id: Option<&str>) -> Result<(), Fault> {
+    match id {
+        Some(id) if id != stream.id() => Err(Fault::OtherId {
+            id: id.into(),
+            name: stream.name.name().into(),
+        }),
+        _ => Ok(()),
     }
 }

@@ -16,7 +16,7 @@ use millstream_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    call::{Call, Which},
+    call::{Call, Which, check_id},
     put::exceeded,
     records::{Records, payload, render, size},
     shard::ChildShard,
@@ -141,10 +141,10 @@ impl Call<'_> {
             ));
         }
         let catalog = self.catalog();
-        let found = catalog.living(name.as_str());
-        found
-            .cloned()
-            .ok_or_else(|| Fault::NoStream(self.named(name.name())))
+        let found = catalog.living(name.as_str()).cloned();
+        let stream = found.ok_or_else(|| Fault::NoStream(self.named(name.name())))?;
+        check_id(&stream, which.stream_id.as_deref())?;
+        Ok(stream)
     }
 
     fn numbered_shard<'s>(

@@ -261,8 +261,16 @@ async fn a_stream_that_spreads_its_records_wants_no_keys() {
 #[tokio::test]
 async fn names_that_another_name_makes_superfluous_are_checked_too() {
     let model = Model::with_stream("s", 1).await;
-    let good = "abcdefghij0123456789-abc";
-    call(&model, "PutRecord", with("StreamId", good)).await.ok();
+    let body = json!({"StreamName": "s"});
+    let shown = call(&model, "DescribeStreamSummary", body).await.ok();
+    let good = shown["StreamDescriptionSummary"]["StreamId"].as_str();
+    let good = with("StreamId", good.unwrap());
+    call(&model, "PutRecord", good).await.ok();
+    let other = with("StreamId", "abcdefghij0123456789-abc");
+    call(&model, "PutRecord", other).await.is(
+        "InvalidArgumentException",
+        "StreamId abcdefghij0123456789-abc is not that of the stream s.",
+    );
     let bare = "arn::123456789012:stream/s";
     let long = format!("arn:aws{}:kinesis::123456789012:stream/s", "-".repeat(2048));
     let bads = [

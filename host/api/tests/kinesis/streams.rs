@@ -237,7 +237,25 @@ async fn streams_are_found_by_name_and_by_arn() {
     }
     let described = describe(json!({"StreamName": "s"})).await.ok();
     let id = &described["StreamDescriptionSummary"]["StreamId"];
-    describe(json!({"StreamId": id})).await.ok();
+    for good in [
+        json!({"StreamId": id}),
+        json!({"StreamId": id, "StreamName": "s", "StreamARN": ARN}),
+    ] {
+        describe(good).await.ok();
+    }
+    model.create_stream("t", 1).await;
+    for other in [
+        json!({"StreamId": id, "StreamName": "t"}),
+        json!({"StreamId": id, "StreamARN": ARN.replace("stream/s", "stream/t")}),
+    ] {
+        let message = format!(
+            "StreamId {} is not that of the stream t.",
+            id.as_str().unwrap()
+        );
+        describe(other)
+            .await
+            .is("InvalidArgumentException", &message);
+    }
     for bad in [
         json!({"StreamARN": elsewhere}),
         json!({"StreamId": "abcdefghijklmnopqrst-uvw"}),

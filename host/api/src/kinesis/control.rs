@@ -102,7 +102,7 @@ fn policy_fault(error: &PolicyRefused) -> Fault {
 
 fn setting_fault(error: &SettingRefused) -> Fault {
     match error {
-        SettingRefused::OnDemandOnly(_) | SettingRefused::NotCommitted => {
+        SettingRefused::WarmOnDemandOnly | SettingRefused::NotCommitted => {
             Fault::Invalid(error.to_string())
         }
         SettingRefused::MustStayOnDemand { .. } => Fault::InUse(error.to_string()),
@@ -110,6 +110,7 @@ fn setting_fault(error: &SettingRefused) -> Fault {
         | SettingRefused::RetentionTooLong(_)
         | SettingRefused::NotRaised { .. }
         | SettingRefused::NotLowered { .. }
+        | SettingRefused::AutoOnDemandOnly
         | SettingRefused::OtherKey { .. } => Fault::Argument(error.to_string()),
     }
 }

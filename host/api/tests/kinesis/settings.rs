@@ -68,6 +68,16 @@ async fn a_stream_can_be_put_on_demand_and_warmed() {
         "on-demand",
     )
     .await;
+    let spread = json!({"StreamARN": ARN, "RecordDistributionStrategy": "AUTO"});
+    let by_host = "UpdateStreamRecordDistributionStrategy";
+    refused(
+        &model,
+        by_host,
+        spread.clone(),
+        "InvalidArgumentException",
+        "RecordDistributionStrategy AUTO is a setting of on-demand streams only.",
+    )
+    .await;
     let mode = |mode: &str| json!({"StreamARN": ARN, "StreamModeDetails": {"StreamMode": mode}});
     done(&model, "UpdateStreamMode", mode("ON_DEMAND")).await;
     refused(
@@ -87,8 +97,7 @@ async fn a_stream_can_be_put_on_demand_and_warmed() {
     let both = json!({"TargetMiBps": 4, "CurrentMiBps": 4});
     assert_eq!(done(&model, action, warm).await["WarmThroughput"], both);
     assert_eq!(summary(&model).await["WarmThroughput"], both);
-    let spread = json!({"StreamARN": ARN, "RecordDistributionStrategy": "AUTO"});
-    done(&model, "UpdateStreamRecordDistributionStrategy", spread).await;
+    done(&model, by_host, spread).await;
     assert_eq!(summary(&model).await["RecordDistributionStrategy"], "AUTO");
     let back = mode("PROVISIONED");
     refused(

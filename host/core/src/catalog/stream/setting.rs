@@ -131,8 +131,11 @@ pub enum SettingRefused {
         held: u32,
     },
     /// Only of on-demand streams.
-    #[error("{0} is a setting of on-demand streams only.")]
-    OnDemandOnly(&'static str),
+    #[error("WarmThroughputMiBps is a setting of on-demand streams only.")]
+    WarmOnDemandOnly,
+    /// Only of on-demand streams.
+    #[error("RecordDistributionStrategy AUTO is a setting of on-demand streams only.")]
+    AutoOnDemandOnly,
     /// Only of accounts that have committed to a throughput.
     #[error("The account has not enabled MinimumThroughputBillingCommitment.")]
     NotCommitted,
@@ -215,9 +218,7 @@ pub fn check_distribution(
     distribution: Distribution,
 ) -> Result<(), SettingRefused> {
     match (mode, distribution) {
-        (StreamMode::Provisioned, Distribution::Auto) => Err(SettingRefused::OnDemandOnly(
-            "RecordDistributionStrategy AUTO",
-        )),
+        (StreamMode::Provisioned, Distribution::Auto) => Err(SettingRefused::AutoOnDemandOnly),
         _ => Ok(()),
     }
 }
@@ -228,7 +229,7 @@ pub fn check_distribution(
 /// When it may not.
 pub fn check_warm(mode: StreamMode, around: Around) -> Result<(), SettingRefused> {
     if mode == StreamMode::Provisioned {
-        return Err(SettingRefused::OnDemandOnly("WarmThroughputMiBps"));
+        return Err(SettingRefused::WarmOnDemandOnly);
     }
     if !around.committed {
         return Err(SettingRefused::NotCommitted);
@@ -348,8 +349,11 @@ mod tests {
     #[test]
     fn what_is_for_on_demand_streams_is_refused_to_others() {
         let mut stream = stream();
-        assert!(apply(&mut stream, Setting::Distribution(Distribution::Auto)).is_err());
-        assert!(apply(&mut stream, Setting::Warm(4)).is_err());
+        let auto = Setting::Distribution(Distribution::Auto);
+        let why = auto.apply(&mut stream, AROUND);
+        assert_eq!(why, Err(SettingRefused::AutoOnDemandOnly));
+        let why = Setting::Warm(4).apply(&mut stream, AROUND);
+        assert_eq!(why, Err(SettingRefused::WarmOnDemandOnly));
         let (fixed, elastic) = (StreamMode::Provisioned, StreamMode::OnDemand);
         assert!(apply(&mut stream, Setting::Mode(fixed, Some(4))).is_err());
         apply(&mut stream, Setting::Mode(elastic, Some(4))).unwrap();

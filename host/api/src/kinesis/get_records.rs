@@ -116,9 +116,9 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
     };
     let share = call.kinesis.admission.room(size(&page)).await?;
     let records = Records {
+        stream: &stream,
         shard,
         page: &page,
-        encrypted: stream.encryption_key.is_some(),
     };
     let bytes = render(call.form, &records, &rest);
     Ok(Answer::Shared(Shared { bytes, share }))

@@ -6,7 +6,7 @@ mod json;
 
 use millstream_core::{
     block::{Block, Slice},
-    catalog::Shard,
+    catalog::{Shard, Stream},
     port::Page,
     sequence::DIGITS,
 };
@@ -24,8 +24,8 @@ const REST_BYTES: usize = 640;
 pub(super) struct Records<'a> {
     pub(super) shard: &'a Shard,
     pub(super) page: &'a Page,
-    /// Whether they are said to be encrypted.
-    pub(super) encrypted: bool,
+    /// Tells which of them were put as encrypted.
+    pub(super) stream: &'a Stream,
 }
 
 /// The key of a record whose producer gave none. No key that is given is empty.
@@ -61,7 +61,6 @@ pub(super) fn render(form: Form, records: &Records<'_>, rest: &impl Serialize) -
 mod tests {
     use millstream_core::{
         block::BlockBuilder,
-        catalog::Stream,
         position::{Position, ShardNumber},
         time::Millis,
     };
@@ -112,9 +111,10 @@ mod tests {
             encrypted: bool,
             rest in prop::sample::select(vec![json!({}), json!({"MillisBehindLatest": 1, "NextShardIterator": "a"})]),
         ) {
-            let stream = Stream::new("s".try_into().unwrap(), 1, ShardNumber(7), Millis(0));
+            let mut stream = Stream::new("s".try_into().unwrap(), 1, ShardNumber(7), Millis(0));
             let page = page(&records, Millis(arrival));
-            let view = Records { shard: &stream.shards[0], page: &page, encrypted };
+            stream.encryption_key = encrypted.then(|| "alias/a".to_owned());
+            let view = Records { stream: &stream, shard: &stream.shards[0], page: &page };
             let json = render(Form::Json, &view, &rest);
             let cbor = render(Form::Cbor, &view, &rest);
             prop_assert!(json.len() <= size(&page) + records.len() * 1000);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::call;
+use super::client::{call, put};
 use crate::model::{Model, set_clock};
 
 const ARN: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
@@ -117,6 +117,28 @@ async fn a_stream_can_be_put_on_demand_and_warmed() {
         (&limits["ChannelCount"], &limits["ChannelCountLimit"]),
         (&json!(0), &json!(100))
     );
+}
+
+#[tokio::test]
+async fn records_read_as_encrypted_where_they_were_put_so() {
+    let model = Model::with_stream("s", 1).await;
+    let key = json!({"StreamName": "s", "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"});
+    put(&model, "s", "k", "before").await;
+    set_clock(1_000);
+    done(&model, "StartStreamEncryption", key.clone()).await;
+    put(&model, "s", "k", "under").await;
+    set_clock(2_000);
+    done(&model, "StopStreamEncryption", key).await;
+    put(&model, "s", "k", "after").await;
+    let start = json!({
+        "StreamName": "s", "ShardId": "0", "ShardIteratorType": "TRIM_HORIZON",
+    });
+    let iterator = done(&model, "GetShardIterator", start).await;
+    let page = json!({"ShardIterator": iterator["ShardIterator"]});
+    let page = done(&model, "GetRecords", page).await;
+    let records = page["Records"].as_array().unwrap().iter();
+    let types: Vec<_> = records.map(|r| r.get("EncryptionType")).collect();
+    assert_eq!(types, [None, Some(&json!("KMS")), None]);
 }
 
 #[tokio::test]

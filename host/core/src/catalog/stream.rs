@@ -2,6 +2,7 @@
 
 mod change;
 pub mod consumer;
+mod encryption;
 pub mod policy;
 pub mod reshard;
 pub mod setting;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     consumer::{Consumer, ConsumerChange},
+    encryption::Encryption,
     setting::{Distribution, Setting, ShardMetric, StreamMode},
     tags::Tags,
 };
@@ -109,6 +111,9 @@ pub struct Stream {
     /// The key under which it is said to be encrypted. It is kept and shown, nothing more.
     #[serde(default)]
     pub encryption_key: Option<String>,
+    /// When it was so.
+    #[serde(default)]
+    pub encryption: Encryption,
     /// Which figures of its shards are shown.
     #[serde(default)]
     pub monitored: BTreeSet<ShardMetric>,
@@ -217,6 +222,7 @@ impl Stream {
             record_kib: record_kib(),
             warm_mibps: None,
             encryption_key: None,
+            encryption: Encryption::default(),
             monitored: BTreeSet::new(),
             distribution: Distribution::default(),
             tags: Tags::default(),
@@ -244,6 +250,13 @@ impl Stream {
     pub fn is_deleted(&self) -> bool {
         self.transition
             .is_some_and(|t| t.status == Status::Deleting)
+    }
+
+    /// Whether a record that arrived then was put as encrypted.
+    #[must_use]
+    pub fn was_encrypted(&self, arrival: Millis) -> bool {
+        let is_on = self.encryption_key.is_some();
+        self.encryption.covers(arrival, is_on)
     }
 
     /// The shards that take records, in the order of their indexes.

@@ -29,8 +29,9 @@ pub(super) fn write(out: &mut Vec<u8>, records: &Records<'_>, rest: &[u8]) {
 
 fn write_slice(out: &mut Vec<u8>, records: &Records<'_>, slice: &Slice) {
     let mut number = SequenceNumber::of(records.shard, slice.first(), slice.arrival).digits();
-    let front = front(records.encrypted);
-    let middle = middle(records.encrypted, slice.arrival);
+    let encrypted = records.stream.was_encrypted(slice.arrival);
+    let front = front(encrypted);
+    let middle = middle(encrypted, slice.arrival);
     for i in slice.range.clone() {
         let at = out.len();
         out.extend_from_slice(&front);

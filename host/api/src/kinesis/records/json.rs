@@ -30,7 +30,7 @@ fn write_slice(out: &mut Vec<u8>, records: &Records<'_>, slice: &Slice) {
     } = slice;
     let mut number = SequenceNumber::of(records.shard, slice.first(), *arrival).digits();
     let (seconds, ms) = (arrival.seconds(), arrival.0 % 1000);
-    let encrypted = if records.encrypted {
+    let encrypted = if records.stream.was_encrypted(*arrival) {
         r#","EncryptionType":"KMS""#
     } else {
         ""

@@ -106,9 +106,9 @@ impl Told<'_> {
             },
         };
         let records = Records {
+            stream,
             shard,
             page,
-            encrypted: stream.encryption_key.is_some(),
         };
         let payload = render(form, &records, &rest);
         let content = match form {

@@ -30,6 +30,7 @@ impl Catalog {
         let count = settings.count();
         self.room_for(count, count, name.region(), rules)?;
         let around = setting::Around {
+            now,
             committed: self.account.committed_since.is_some(),
             has_queues: false,
         };
@@ -110,6 +111,7 @@ impl Catalog {
                 check_active(&stream, now)?;
                 let shows = setting.shows();
                 let around = setting::Around {
+                    now,
                     committed,
                     has_queues: queues > 0,
                 };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Stream;
-use crate::limit;
+use crate::{limit, time::Millis};
 
 /// Who decides how many shards a stream has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +160,8 @@ pub enum SettingRefused {
 /// What a setting depends on beside its stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Around {
+    /// When it is changed.
+    pub now: Millis,
     /// Whether the account has committed to a throughput.
     pub committed: bool,
     /// Whether the stream has queues.
@@ -190,13 +192,19 @@ impl Setting {
                 check_warm(stream.mode, around)?;
                 stream.warm_mibps = Some(mibps);
             }
-            Self::Encrypt(key) => stream.encryption_key = Some(key),
+            Self::Encrypt(key) => {
+                if stream.encryption_key.replace(key).is_none() {
+                    stream.encryption.start(around.now);
+                }
+            }
             Self::Decrypt(key) => {
                 if stream.encryption_key.as_ref() != Some(&key) {
                     let stream = stream.name.name().to_owned();
                     return Err(SettingRefused::OtherKey { stream, key });
                 }
                 stream.encryption_key = None;
+                let horizon = stream.horizon(around.now);
+                stream.encryption.stop(around.now, horizon);
             }
             Self::Monitor(metrics) => stream.monitored.extend(metrics),
             Self::Unmonitor(metrics) => stream.monitored.retain(|held| !metrics.contains(held)),
@@ -307,9 +315,10 @@ fn switch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{position::ShardNumber, time::Millis};
+    use crate::position::ShardNumber;
 
     const AROUND: Around = Around {
+        now: Millis(7),
         committed: true,
         has_queues: false,
     };
@@ -378,5 +387,23 @@ mod tests {
         assert!(apply(&mut stream, Setting::Decrypt("alias/b".into())).is_err());
         apply(&mut stream, Setting::Decrypt("alias/a".into())).unwrap();
         assert_eq!(stream.encryption_key, None);
+    }
+
+    #[test]
+    fn records_stay_as_they_were_put_whatever_key_comes_next() {
+        let mut stream = stream();
+        let mut at = |now, setting: Setting| {
+            let now = Millis(now);
+            setting
+                .apply(&mut stream, Around { now, ..AROUND })
+                .unwrap();
+            [5, 15, 25, 35].map(|arrival| stream.was_encrypted(Millis(arrival)))
+        };
+        let first = at(10, Setting::Encrypt("a".into()));
+        assert_eq!(first, [false, true, true, true]);
+        let other = at(20, Setting::Encrypt("b".into()));
+        assert_eq!(other, [false, true, true, true]);
+        let ended = at(30, Setting::Decrypt("b".into()));
+        assert_eq!(ended, [false, true, true, false]);
     }
 }

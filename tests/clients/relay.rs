@@ -51,6 +51,7 @@ impl Relay {
         let home = host::folder()?;
         let host = Host::start_on(&home.path().join("data"), &[])?;
         host.api.stream(STREAM, 2)?;
+        active(&host.api)?;
         let place = Place {
             url: host.api.url.clone(),
             stream: STREAM.to_owned(),
@@ -158,12 +159,7 @@ impl Relay {
         api.kinesis(action, asked)?
             .ok()
             .context(action.to_owned())?;
-        wait::until("the stream to become active", || {
-            let summary = json!({ "StreamName": STREAM });
-            let summary = api.kinesis("DescribeStreamSummary", &summary)?.ok()?;
-            let status = &summary["StreamDescriptionSummary"]["StreamStatus"];
-            Ok((status == "ACTIVE").then_some(()))
-        })
+        active(api)
     }
 
     /// The open shards in the order of their hash keys: name, first and last key.
@@ -205,6 +201,16 @@ impl Relay {
         }
         all
     }
+}
+
+/// Waits until the stream takes records and changes.
+fn active(api: &Api) -> Result<()> {
+    wait::until("the stream to become active", || {
+        let summary = json!({ "StreamName": STREAM });
+        let summary = api.kinesis("DescribeStreamSummary", &summary)?.ok()?;
+        let status = &summary["StreamDescriptionSummary"]["StreamStatus"];
+        Ok((status == "ACTIVE").then_some(()))
+    })
 }
 
 /// Puts numbered records one batch after another, each until it is acknowledged.

@@ -1,11 +1,9 @@
 """What the host refuses, as botocore's own exception classes, with Amazon's words."""
 
-import json
-import urllib.error
-import urllib.request
-
 import pytest
 from botocore.exceptions import ClientError
+
+from wire import Wire
 
 SHARD = "shardId-000000000000"
 
@@ -213,19 +211,9 @@ def test_a_token_and_a_name_do_not_go_together(unchecked, make_stream):
     ],
 )
 def test_a_malformed_body_is_a_clear_error(endpoint, body):
-    request = urllib.request.Request(
-        endpoint,
-        data=body,
-        headers={
-            "X-Amz-Target": "Kinesis_20131202.PutRecords",
-            "Content-Type": "application/x-amz-json-1.1",
-        },
-    )
-    with pytest.raises(urllib.error.HTTPError) as raised:
-        urllib.request.urlopen(request)
-    error = json.loads(raised.value.read())
-    assert raised.value.code == 400
-    assert error["__type"] in (
+    answer = Wire(endpoint).call("PutRecords", body)
+    assert answer.status == 400
+    assert answer.code in (
         "SerializationException",
         "ValidationException",
         "InvalidArgumentException",

@@ -243,13 +243,13 @@ async fn streams_are_found_by_name_and_by_arn() {
     ] {
         describe(good).await.ok();
     }
-    model.create_stream("t", 1).await;
+    model.create_stream("u", 1).await;
     for other in [
-        json!({"StreamId": id, "StreamName": "t"}),
-        json!({"StreamId": id, "StreamARN": ARN.replace("stream/s", "stream/t")}),
+        json!({"StreamId": id, "StreamName": "u"}),
+        json!({"StreamId": id, "StreamARN": ARN.replace("stream/s", "stream/u")}),
     ] {
         let message = format!(
-            "StreamId {} is not that of the stream t.",
+            "StreamId {} is not that of the stream u.",
             id.as_str().unwrap()
         );
         describe(other)

@@ -62,7 +62,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a host.
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Show what Millstream does, on an access log.
     Demo(demo::Args),
     /// Create, list, show and delete streams.

@@ -53,7 +53,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let output = Output { json: global.json };
     let session = || Session::new(&global);
     match command {
-        Command::Serve(args) => serve::run(args, output),
+        Command::Serve(args) => serve::run(*args, output),
         Command::Demo(args) => demo::run(&args, output),
         Command::Stream(command) => stream::run(command, &session()?),
         Command::Put(args) => put::run(args, &session()?),

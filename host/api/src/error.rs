@@ -115,7 +115,8 @@ pub(crate) enum Fault {
         at: String,
         shard: String,
         stream: Named,
-        range: HashRange,
+        /// Boxed, so that every other fault stays small.
+        range: Box<HashRange>,
     },
 
     #[error("NextToken and {0} cannot be provided together.")]

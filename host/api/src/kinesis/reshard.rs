@@ -57,7 +57,7 @@ impl Call<'_> {
                 at: at.0.to_string(),
                 shard: shard.id(),
                 stream: named,
-                range: shard.range,
+                range: Box::new(shard.range),
             },
             ReshardRefused::NotAdjacent(low, high) => Fault::Argument(format!(
                 "Shards {} and {} in stream {named} are not an adjacent pair of shards \

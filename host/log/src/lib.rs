@@ -9,6 +9,7 @@ mod null;
 mod options;
 
 mod connect;
+mod lock;
 mod open;
 mod schema;
 mod watermark;

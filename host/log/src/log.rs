@@ -1,7 +1,7 @@
 //! The log as core sees it: the port's calls, sent to the writer, the tail or the readers.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -29,6 +29,7 @@ use crate::{
     connect,
     error::{BackupError, OpenError},
     key_value,
+    lock::Lock,
     open::{self, DATABASE, Opened},
     options::Options,
     queue::{self, Job, Queue},
@@ -59,7 +60,7 @@ pub struct SqliteLog {
 struct Running {
     writer: JoinHandle<()>,
     checkpointer: JoinHandle<Checkpointer>,
-    lock: File,
+    lock: Lock,
 }
 
 impl SqliteLog {

@@ -2,12 +2,7 @@
 //!
 //! Invariant: nothing is changed before the lock is held and the data is known to be ours and whole.
 
-use std::{
-    collections::VecDeque,
-    fs::{self, File, TryLockError},
-    io,
-    path::Path,
-};
+use std::{collections::VecDeque, fs, io, path::Path};
 
 use millstream_core::{
     position::{EPOCH_MAX, ShardNumber},
@@ -18,6 +13,7 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension as _, wal::CheckpointMode}
 use crate::{
     connect,
     error::OpenError,
+    lock::Lock,
     options::Options,
     reserve::{self, Reserve},
     row,
@@ -39,7 +35,7 @@ const RESTORED_LEAP: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Opened {
     /// Held while the log is open.
-    pub(crate) lock: File,
+    pub(crate) lock: Lock,
     pub(crate) connection: Connection,
     pub(crate) watermark: watermark::Writer,
     /// Given up where there was no room to open with it.
@@ -61,7 +57,7 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     }
     let dir = &options.dir;
     fs::create_dir_all(dir).map_err(at(dir))?;
-    let lock = lock(dir)?;
+    let lock = Lock::take(dir)?;
     let mut reserve = Reserve::assume(dir);
     let found = match Found::find(options) {
         Err(error) if is_full(&error) && reserve.shrink() => Found::find(options),
@@ -214,23 +210,6 @@ pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError {
     move |source| OpenError::Io {
         path: path.clone(),
         source,
-    }
-}
-
-fn lock(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join("lock");
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let file = file.map_err(at(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
     }
 }
 

@@ -6,7 +6,6 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Stdio},
-    thread,
     time::Duration,
 };
 
@@ -15,7 +14,7 @@ use millstream_core::{
     position::{Position, ShardNumber},
     time::Millis,
 };
-use millstream_log::{OpenError, Options, SqliteLog, check};
+use millstream_log::{Options, SqliteLog, check};
 use tokio::time::{sleep, timeout};
 
 use crate::world::{ALL, World, put, read_from, records};
@@ -130,18 +129,12 @@ impl Drop for SmallDisk {
 }
 
 pub(crate) fn open(dir: &Path, world: &World) -> SqliteLog {
-    loop {
-        let options = Options {
-            dir: dir.join("data"),
-            tail_bytes: 0,
-            ..world.options()
-        };
-        match SqliteLog::open(options) {
-            // A process that another test is starting still has the file that was just closed.
-            Err(OpenError::Locked { .. }) => thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
+    SqliteLog::open(Options {
+        dir: dir.join("data"),
+        tail_bytes: 0,
+        ..world.options()
+    })
+    .unwrap()
 }
 
 #[tokio::test]

@@ -8,13 +8,37 @@ import os
 import sys
 import threading
 
+from botocore.exceptions import BotoCoreError, ClientError
 from kinesis import Consumer, StringProcessor
 
 from leases import Leases
 
 
+class Steady(Consumer):
+    """Asks for a shard's iterator until the host is there: where that fails, the consumer holds the
+    shard's lease and never reads it."""
+
+    async def get_shard_iterator(self, *arguments, **named):
+        while True:
+            try:
+                return await super().get_shard_iterator(*arguments, **named)
+            except BotoCoreError:
+                await asyncio.sleep(0.1)
+
+
 async def main(stream, worker, leases):
-    async with Consumer(
+    while True:
+        try:
+            await work(stream, worker, leases)
+        except (BotoCoreError, ClientError) as lost:
+            print(f"begins again: {lost}", file=sys.stderr)
+            await asyncio.sleep(0.5)
+
+
+async def work(stream, worker, leases):
+    """Works until the consumer gives up: after some errors in a row it stops fetching, silently, as
+    while the host is down."""
+    async with Steady(
         stream_name=stream,
         endpoint_url=os.environ["MILLSTREAM_URL"],
         region_name="us-east-1",
@@ -29,9 +53,11 @@ async def main(stream, worker, leases):
     ) as consumer:
         # It looks for new shards once a minute, and has no option for that.
         consumer._shard_refresh_interval = 0.5
-        while True:
+        fetches = True
+        while fetches:
             async for data in consumer:
                 print(data, flush=True)
+            fetches = consumer.fetch_task is not None and not consumer.fetch_task.done()
 
 
 # Nobody is left to print for when the test has ended.

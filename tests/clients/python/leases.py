@@ -36,8 +36,9 @@ class Leases(BaseCheckPointer):
         self.file.execute("INSERT OR IGNORE INTO lease VALUES (?, NULL, 0, NULL)", (shard_id,))
         taken = self.file.execute(
             "UPDATE lease SET owner = ?, until = ?"
-            " WHERE shard = ? AND (owner IS NULL OR until < ?) RETURNING sequence",
-            (str(self._id), now + LIFE, shard_id, now),
+            " WHERE shard = ? AND (owner IS NULL OR owner = ? OR until < ?) RETURNING sequence",
+            # Its own too: a worker that begins again has the leases of its life before.
+            (str(self._id), now + LIFE, shard_id, str(self._id), now),
         ).fetchall()
         if not taken:
             return False, None

@@ -25,3 +25,5 @@ pub mod trigger;
 
 pub mod channel;
 pub mod queue;
+
+pub mod stored;

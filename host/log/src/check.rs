@@ -66,15 +66,18 @@ impl CheckReport {
 /// # Errors
 /// When there is no database that could be checked.
 pub fn check(dir: &Path) -> Result<CheckReport, CheckError> {
-    check_watched(dir, &mut |_, _| {})
+    check_with(dir, |_, _| Ok(()), &mut |_, _| {})
 }
 
-/// [`check`], which tells `progress` the bytes that were read, and about how many there are.
+/// As [`check`], where `reads` says of each key and its undamaged value what does not hold: the log
+/// knows no meaning of what it keeps. Tells `progress` the bytes that were read, and about how many
+/// there are.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_watched(
+pub fn check_with(
     dir: &Path,
+    reads: impl Fn(&[u8], &[u8]) -> Result<(), String>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
     let path = dir.join(DATABASE);
@@ -114,7 +117,7 @@ pub fn check_watched(
     blocks(&connection, &runs, &mut report, &mut |done| {
         progress(done, total)
     })?;
-    keys(&connection, &mut report)?;
+    keys(&connection, reads, &mut report)?;
     if report.commit_number < report.watermark {
         report.problem(format!(
             "the database ends at commit {}, but commit {} was durable: the write-ahead log \
@@ -242,7 +245,11 @@ fn one(stored: Stored, before: Option<&Before>, runs: &Runs, report: &mut CheckR
     }
 }
 
-fn keys(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
+fn keys(
+    connection: &Connection,
+    reads: impl Fn(&[u8], &[u8]) -> Result<(), String>,
+    report: &mut CheckReport,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT key, crc, value FROM key_value")?;
     let mut rows = statement.query([])?;
     loop {
@@ -255,6 +262,8 @@ fn keys(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<(
                         "the value of key `{}` is damaged",
                         key.escape_ascii()
                     ));
+                } else if let Err(what) = reads(key, value) {
+                    report.problem(what);
                 }
             }
             Ok(None) => return Ok(()),

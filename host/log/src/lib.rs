@@ -39,7 +39,7 @@ mod log;
 
 pub use self::{
     backup::BackupReport,
-    check::{CheckReport, check, check_watched},
+    check::{CheckReport, check, check_with},
     error::{BackupError, CheckError, OpenError},
     log::SqliteLog,
     null::NullLog,

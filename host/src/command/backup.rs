@@ -5,7 +5,7 @@ use std::path::{self, Path, PathBuf};
 use millstream_log::{Options, SqliteLog};
 use serde_json::{Value, json};
 
-use super::{Session, progress};
+use super::{Session, check, progress};
 use crate::{
     client::route::Route,
     failure::Failure,
@@ -57,7 +57,7 @@ fn online(to: &Path, session: &Session) -> Result<Value, Failure> {
 fn offline(data: &Path, to: &Path, session: &Session) -> Result<Value, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::Failed(error.to_string());
     // Opening would make what is missing, and a copy of damaged data should not pass for a backup.
-    let check = millstream_log::check(data).map_err(|error| failed(&error))?;
+    let check = check::whole(data, &mut |_, _| {}).map_err(|error| failed(&error))?;
     if !check.is_sound() {
         return Err(Failure::Failed(format!(
             "{} is damaged and was not copied; `millstream check` says how",

@@ -1,4 +1,4 @@
-//! On-demand streams get the shards that they need: looked at each minute, decided by core.
+//! On-demand streams get the shards that they need: looked at now and then, decided by core.
 //!
 //! What was put is told by the log's positions, so nothing is counted where records come in.
 
@@ -23,7 +23,6 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock;
 
-const PERIOD: Duration = Duration::from_secs(60);
 /// Records that are looked at to learn how big those of a shard are.
 const SAMPLE: ReadLimits = ReadLimits {
     records: 200,
@@ -38,9 +37,10 @@ pub(crate) struct Watch {
     ends: BTreeMap<ShardNumber, Position>,
 }
 
-/// Runs until it is dropped.
-pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>) {
-    let mut ticks = tokio::time::interval(PERIOD);
+/// Runs until it is dropped. Looks once each `period`.
+pub(crate) async fn run(log: Arc<dyn Log>, control: Arc<dyn Control>, period: Duration) {
+    // An interval of no time is none.
+    let mut ticks = tokio::time::interval(period.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut watch, mut last) = (Watch::default(), Instant::now());
     loop {

@@ -48,6 +48,9 @@ pub(crate) struct Settings {
     /// second in, 2 MiB and 5 calls of GetRecords a second out.
     #[arg(long)]
     pub(crate) enforce_limits: bool,
+    /// How often on-demand streams are looked at. For tests only.
+    #[arg(long, value_name = "TIME", default_value = "60s", hide = true)]
+    pub(crate) demand_period: Delay,
     /// The region in ARNs.
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
     pub(crate) region: String,
@@ -171,6 +174,7 @@ impl Settings {
             shard_limit: limit::SHARD_LIMIT_DEFAULT,
             state_change_delay: Delay(0),
             enforce_limits: false,
+            demand_period: Delay(60_000),
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
         }

@@ -159,7 +159,12 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     background.spawn(sweep::remove(Arc::clone(&log), orphans));
     background.spawn(Arc::clone(&channels).follow(Arc::new(plane.clone())));
     background.spawn(Arc::clone(&queues).tidy());
-    background.spawn(demand::run(Arc::clone(&log), Arc::new(plane.clone())));
+    let demand_period = Duration::from_millis(settings.demand_period.0);
+    background.spawn(demand::run(
+        Arc::clone(&log),
+        Arc::new(plane.clone()),
+        demand_period,
+    ));
     background.spawn(housekeeping::run(log, Arc::new(plane)));
     life.enter(Stage::Ready);
     Ok(Host {

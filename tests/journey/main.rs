@@ -6,6 +6,7 @@ mod backup;
 mod cli;
 mod curl;
 mod dag;
+mod demand;
 mod demo;
 mod failures;
 mod filters;

@@ -12,6 +12,8 @@ use crate::Options;
 pub(crate) struct Write {
     /// SQLite, a block a request, the log's page size and syncs; records a second.
     pub(crate) block_rate: f64,
+    /// Its CPU time a record, in microseconds.
+    pub(crate) block_cpu_us: f64,
     /// An append-only file with the same syncs; records a second.
     pub(crate) file_rate: f64,
 }
@@ -41,7 +43,8 @@ pub(crate) fn write(options: &Options, bytes: usize) -> Result<Write> {
 }
 
 pub(crate) fn scan(options: &Options) -> Result<Scan> {
-    run(&options.raw, &["scan", "--json"])
+    // One scan takes less than a tenth of a second.
+    run(&options.raw, &["scan", "--rounds", "15", "--json"])
 }
 
 fn run<T: DeserializeOwned>(program: &Path, args: &[&str]) -> Result<T> {

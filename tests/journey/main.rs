@@ -8,6 +8,7 @@ mod curl;
 mod dag;
 mod demand;
 mod demo;
+mod events;
 mod failures;
 mod filters;
 mod functions;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use millstream_core::{
     catalog::{Function, Shard, Trigger},
+    event::{Identity, Origin},
     port::Limits,
     position::{Position, ShardNumber},
     trigger::{Lane, Policy},
@@ -20,6 +21,8 @@ pub(crate) struct Spec {
     pub(crate) policy: Policy,
     pub(crate) start: Position,
     pub(crate) callee: Option<Callee>,
+    /// Where the records come from, as an event tells it.
+    pub(crate) origin: Arc<Origin>,
     /// The lanes that must be done before this one begins.
     pub(crate) parents: Vec<Parent>,
 }
@@ -47,11 +50,16 @@ pub(crate) struct Callee {
 
 impl Spec {
     pub(crate) fn new(
+        identity: &Identity,
         trigger: &Arc<Trigger>,
         function: Option<&Function>,
         shard: &Shard,
         parents: Vec<Parent>,
     ) -> Self {
+        let settings = &trigger.settings;
+        let origin = Origin::new(identity, &settings.stream, &settings.function, shard);
+        let origin = Arc::new(origin);
+        let takes_events = function.is_some_and(Function::takes_events);
         Self {
             lane: Lane {
                 trigger: Arc::clone(trigger),
@@ -59,7 +67,11 @@ impl Spec {
                 shard: shard.clone(),
             },
             shard_id: shard.id(),
-            policy: Policy::of(&trigger.settings, shard),
+            policy: Policy {
+                events: takes_events.then(|| Arc::clone(&origin)),
+                ..Policy::of(settings, shard)
+            },
+            origin,
             // Shards that came after the trigger are read from their oldest record.
             start: trigger
                 .starts

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use millstream_core::{
     catalog::{Catalog, Function, Shard, Stream, Trigger, key},
+    event::Identity,
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
     position::ShardNumber,
@@ -173,7 +174,8 @@ impl Workers {
                     Some(handle) => handle,
                     None => self.spawn(trigger, shard, checkpoints.get(&key)),
                 };
-                let order = handle.order_for(trigger, function, parents);
+                let identity = &self.world.options.identity;
+                let order = handle.order_for(identity, trigger, function, parents);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
                 if pauses {
@@ -196,7 +198,8 @@ impl Workers {
         shard: &Shard,
         checkpoint: Option<&Checkpoint>,
     ) -> Handle {
-        let spec = Arc::new(Spec::new(trigger, None, shard, Vec::new()));
+        let identity = &self.world.options.identity;
+        let spec = Arc::new(Spec::new(identity, trigger, None, shard, Vec::new()));
         let first = Numbered {
             number: 0,
             order: Order::Pause(Arc::clone(&spec)),
@@ -265,6 +268,7 @@ impl Handle {
 
     fn order_for(
         &mut self,
+        identity: &Identity,
         trigger: &Arc<Trigger>,
         function: Option<&Arc<Function>>,
         parents: Vec<Parent>,
@@ -272,7 +276,8 @@ impl Handle {
         self.trigger = Arc::clone(trigger);
         self.function = function.cloned();
         self.parents.clone_from(&parents);
-        let spec = Spec::new(trigger, function.map(Arc::as_ref), &self.shard, parents);
+        let function = function.map(Arc::as_ref);
+        let spec = Spec::new(identity, trigger, function, &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {

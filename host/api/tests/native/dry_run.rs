@@ -27,6 +27,7 @@ async fn invoke(world: &World, body: &Value) -> Answer {
 fn invoked(result: Result<Verdict, GuestError>) -> Invoked {
     Invoked {
         result,
+        answer: None,
         logs: Vec::new(),
         logs_dropped: 0,
         usage: Usage::default(),

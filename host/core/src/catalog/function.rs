@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     name::FunctionName,
-    port::{Limits, ModuleInfo},
+    port::{COMMAND_WORLD, Limits, ModuleInfo},
     time::Millis,
 };
 
@@ -25,4 +25,12 @@ pub struct Function {
     pub config: BTreeMap<String, String>,
     /// When it was uploaded.
     pub updated: Millis,
+}
+
+impl Function {
+    /// Whether it is called with Lambda's event JSON, not with columns.
+    #[must_use]
+    pub fn takes_events(&self) -> bool {
+        self.module.world == COMMAND_WORLD
+    }
 }

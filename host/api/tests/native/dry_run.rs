@@ -72,6 +72,40 @@ async fn the_function_gets_what_was_given() {
 }
 
 #[tokio::test]
+async fn a_function_that_takes_events_is_told_where_they_come_from_and_its_answer_is_shown() {
+    let world = World::with_function("f").await;
+    let answered = |answer: &'static [u8]| {
+        move |_: &Call| {
+            Ok(Invoked {
+                answer: Some(Bytes::from_static(answer)),
+                ..invoked(Ok(Verdict::default()))
+            })
+        }
+    };
+    world.runtime.next(answered(b"{}"));
+    let body = json!({
+        "records": [{"text": "x"}], "stream": "clicks",
+        "function_response_types": ["ReportBatchItemFailures"],
+    });
+    let shown = invoke(&world, &body).await.expect(200);
+    assert_eq!(shown["answer"], json!({"text": "{}"}));
+    let call = world.runtime.called();
+    let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks";
+    assert_eq!(call.origin.stream_arn(), arn);
+    assert!(call.reports);
+
+    world.runtime.next(answered(b"\xff"));
+    let shown = invoke(&world, &json!({"records": [{"text": "x"}]}))
+        .await
+        .expect(200);
+    assert_eq!(shown["answer"], json!({"data": "/w=="}));
+    assert!(!world.runtime.called().reports);
+
+    let other = json!({"records": [{"text": "x"}], "function_response_types": ["Other"]});
+    invoke(&world, &other).await.expect(400);
+}
+
+#[tokio::test]
 async fn the_answer_shows_all_that_would_change() {
     let world = World::with_function("f").await;
     world.runtime.next(|_| {

@@ -2,7 +2,6 @@
 
 use crate::{
     catalog::{Shard, Stream},
-    limit,
     name::{FunctionName, StreamName},
     position::{Position, ShardNumber},
     sequence::SequenceNumber,
@@ -111,13 +110,6 @@ impl Origin {
             position,
             arrival: arrival.seconds(),
         }
-    }
-
-    /// Whether a record with these many bytes of event is more than any event holds.
-    #[must_use]
-    pub fn is_too_large(&self, key: &str, data_bytes: usize, arrival: Millis) -> bool {
-        let mut room = super::Room::new(self, limit::EVENT_BYTES, None);
-        !room.take(key, data_bytes, arrival)
     }
 }
 

@@ -142,7 +142,8 @@ fn a_window_stands_behind_the_records() {
 fn the_largest_event_is_as_large_as_the_limit() {
     let origin = origin("s");
     let arrival = Millis(1_545_084_650_987);
-    let fits = |bytes: usize| !origin.is_too_large("k", bytes, arrival);
+    let fits =
+        |bytes: usize| Room::new(&origin, limit::EVENT_BYTES, None).take("k", bytes, arrival);
     let (mut least, mut most) = (0, 2 * limit::EVENT_BYTES);
     while most - least > 1 {
         let middle = least.midpoint(most);

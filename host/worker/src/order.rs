@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use millstream_core::{
-    catalog::{Function, Shard, Trigger},
+    catalog::{Function, Shard, Trigger, function::Route},
     port::Limits,
     position::{Position, ShardNumber},
     trigger::{Lane, Policy},
@@ -19,7 +19,8 @@ pub(crate) struct Spec {
     pub(crate) shard_id: String,
     pub(crate) policy: Policy,
     pub(crate) start: Position,
-    pub(crate) callee: Option<Callee>,
+    /// The versions that batches go to; none while there is no such function.
+    pub(crate) callees: Vec<Callee>,
     /// The lanes that must be done before this one begins.
     pub(crate) parents: Vec<Parent>,
 }
@@ -48,14 +49,20 @@ pub(crate) struct Callee {
 impl Spec {
     pub(crate) fn new(
         trigger: &Arc<Trigger>,
-        function: Option<&Function>,
+        route: Option<Route<'_>>,
         shard: &Shard,
         parents: Vec<Parent>,
     ) -> Self {
+        let function = route.map(|route| route.function);
+        let shifted = route.and_then(|route| route.shifted);
+        let callees = function
+            .into_iter()
+            .chain(shifted.map(|(function, _)| function));
         Self {
             lane: Lane {
                 trigger: Arc::clone(trigger),
                 function_version: function.map(|function| function.version),
+                shifted: shifted.map(|(function, shift)| (function.version, shift)),
                 shard: shard.clone(),
             },
             shard_id: shard.id(),
@@ -66,12 +73,18 @@ impl Spec {
                 .get(&shard.number)
                 .copied()
                 .unwrap_or(Position::START),
-            callee: function.map(|function| Callee {
-                version: function.version,
-                limits: function.limits,
-                config: Arc::new(function.config.clone()),
-            }),
+            callees: callees.map(|function| Callee::of(function)).collect(),
             parents,
+        }
+    }
+}
+
+impl Callee {
+    fn of(function: &Function) -> Self {
+        Self {
+            version: function.version,
+            limits: function.limits,
+            config: Arc::new(function.config.clone()),
         }
     }
 }

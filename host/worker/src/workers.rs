@@ -7,7 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use millstream_core::{
-    catalog::{Catalog, Function, Shard, Stream, Trigger, key},
+    catalog::{
+        Catalog, Function, Shard, Stream, Trigger,
+        function::{Route, Shift},
+        key,
+    },
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
     position::ShardNumber,
@@ -48,6 +52,7 @@ struct Lanes {
 pub(crate) struct Handle {
     pub(crate) trigger: Arc<Trigger>,
     function: Option<Arc<Function>>,
+    shifted: Option<(Arc<Function>, Shift)>,
     pub(crate) shard: Shard,
     parents: Vec<Parent>,
     pub(crate) board: Arc<Board>,
@@ -157,7 +162,7 @@ impl Workers {
         let mut before = std::mem::take(&mut lanes.running);
         for trigger in catalog.triggers() {
             let stream = catalog.stream(trigger.settings.stream.as_str());
-            let function = catalog.function(trigger.settings.function.as_str());
+            let route = catalog.callee(&trigger.settings);
             let Some(stream) = stream else { continue };
             for shard in &stream.shards {
                 let key = (trigger.id, shard.number);
@@ -166,14 +171,14 @@ impl Workers {
                     .remove(&key)
                     .filter(|handle| !handle.task.is_finished());
                 let mut handle = match alive {
-                    Some(handle) if handle.follows(trigger, function, &parents) => {
+                    Some(handle) if handle.follows(trigger, route, &parents) => {
                         lanes.running.insert(key, handle);
                         continue;
                     }
                     Some(handle) => handle,
                     None => self.spawn(trigger, shard, checkpoints.get(&key)),
                 };
-                let order = handle.order_for(trigger, function, parents);
+                let order = handle.order_for(trigger, route, parents);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
                 if pauses {
@@ -215,6 +220,7 @@ impl Workers {
         Handle {
             trigger: Arc::clone(trigger),
             function: None,
+            shifted: None,
             shard: shard.clone(),
             parents: Vec::new(),
             board,
@@ -254,11 +260,14 @@ impl Handle {
     fn follows(
         &self,
         trigger: &Arc<Trigger>,
-        function: Option<&Arc<Function>>,
+        route: Option<Route<'_>>,
         parents: &[Parent],
     ) -> bool {
+        let shifted = self.shifted.as_ref();
         self.trigger == *trigger
-            && self.function.as_ref() == function
+            && self.function.as_ref() == route.map(|route| route.function)
+            && shifted.map(|(function, shift)| (function, *shift))
+                == route.and_then(|route| route.shifted)
             && self.parents == parents
             && !self.board.tally().awaits_function
     }
@@ -266,13 +275,15 @@ impl Handle {
     fn order_for(
         &mut self,
         trigger: &Arc<Trigger>,
-        function: Option<&Arc<Function>>,
+        route: Option<Route<'_>>,
         parents: Vec<Parent>,
     ) -> Order {
         self.trigger = Arc::clone(trigger);
-        self.function = function.cloned();
+        self.function = route.map(|route| Arc::clone(route.function));
+        let shifted = route.and_then(|route| route.shifted);
+        self.shifted = shifted.map(|(function, shift)| (Arc::clone(function), shift));
         self.parents.clone_from(&parents);
-        let spec = Spec::new(trigger, function.map(Arc::as_ref), &self.shard, parents);
+        let spec = Spec::new(trigger, route, &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {

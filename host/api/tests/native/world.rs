@@ -127,7 +127,7 @@ impl Modules for Compiler {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn unbind(&self, _function: &FunctionName, _keep: Option<u64>) {}
+    fn unbind(&self, _function: &FunctionName, _keep: &[u64]) {}
 
     fn fault(&self, function: &FunctionName, _version: u64) -> Option<String> {
         (function.as_str() == "faulty").then(|| "it is too large".to_owned())

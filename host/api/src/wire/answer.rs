@@ -96,7 +96,8 @@ pub(crate) fn failure(form: Form, fault: &Fault) -> Response<Body> {
     response
 }
 
-fn identify(headers: &mut HeaderMap) {
+/// Adds the ids that Amazon gives to each answer.
+pub(crate) fn identify(headers: &mut HeaderMap) {
     // One call for both, since each is one to the kernel.
     let mut random = [0; 16 + ID_2_BYTES];
     getrandom::fill(&mut random).expect("the system gives random bytes");

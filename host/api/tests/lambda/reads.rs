@@ -1,0 +1,101 @@
+//! The reads that tools make of every function, Invoke, and what is not served.
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use serde_json::{Value, json};
+
+use super::client::{FUNCTIONS, call, function_arn, get, send, with_function};
+
+#[tokio::test]
+async fn terraform_finds_what_it_asks_for() {
+    let world = with_function("f").await;
+    for (path, answer) in [
+        (
+            "/2020-06-30/functions/f/code-signing-config",
+            json!({"FunctionName": "f"}),
+        ),
+        (
+            "/2024-08-31/functions/f/recursion-config",
+            json!({"RecursiveLoop": "Allow"}),
+        ),
+        (
+            "/2021-07-20/functions/f/runtime-management-config",
+            json!({"UpdateRuntimeOn": "Auto", "FunctionArn": function_arn("f:$LATEST")}),
+        ),
+    ] {
+        assert_eq!(get(&world, path).await.ok(200), answer, "{path}");
+    }
+    get(&world, "/2019-09-25/functions/f/event-invoke-config")
+        .await
+        .is(
+            404,
+            "ResourceNotFoundException",
+            &format!(
+                "The function {} doesn't have an EventInvokeConfig",
+                function_arn("f:$LATEST")
+            ),
+        );
+    for path in [
+        "/2021-10-31/functions/f/url",
+        "/2025-11-30/functions/f/function-scaling-config",
+    ] {
+        let answer = get(&world, path).await;
+        answer.is(
+            404,
+            "ResourceNotFoundException",
+            "The resource you requested does not exist.",
+        );
+    }
+    let account = get(&world, "/2016-08-19/account-settings").await.ok(200);
+    assert_eq!(account["AccountUsage"]["FunctionCount"], 1);
+}
+
+#[tokio::test]
+async fn what_is_not_served_says_so() {
+    let world = with_function("f").await;
+    for (method, path, name) in [
+        (
+            Method::POST,
+            "/2018-10-31/layers/l/versions",
+            "PublishLayerVersion",
+        ),
+        (
+            Method::POST,
+            "/2021-10-31/functions/f/url",
+            "CreateFunctionUrlConfig",
+        ),
+        (
+            Method::GET,
+            "/2025-12-01/durable-executions/x",
+            "GetDurableExecution",
+        ),
+    ] {
+        let answer = call(&world, method, path, Value::Null).await;
+        let message = format!("{name} is not supported by Millstream.");
+        answer.is(400, "InvalidParameterValueException", &message);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_whether_a_function_is_there() {
+    let world = with_function("f").await;
+    let invoke = |name: &str, kind: &str| {
+        let request = Request::post(format!("{FUNCTIONS}/{name}/invocations"))
+            .header("x-amz-invocation-type", kind)
+            .body(Body::from("[1]"))
+            .unwrap();
+        send(&world, request)
+    };
+    invoke("f", "DryRun").await.ok(204);
+    let missing = format!("Function not found: {}", function_arn("absent"));
+    invoke("absent", "DryRun")
+        .await
+        .is(404, "ResourceNotFoundException", &missing);
+    assert_eq!(invoke("f", "Event").await.status, 400);
+    assert_eq!(
+        invoke("f", "Other").await.headers["x-amzn-errortype"],
+        "ValidationException"
+    );
+}

@@ -31,7 +31,7 @@ use crate::{
 pub struct Function {
     /// Its name.
     pub name: FunctionName,
-    /// Rises with each upload; never given twice in a cell.
+    /// Rises with each upload and each configuration; never given twice in a cell.
     pub version: u64,
     /// What was uploaded.
     pub module: ModuleInfo,

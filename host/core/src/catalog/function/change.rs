@@ -296,6 +296,8 @@ impl Change {
                 config,
                 details,
             } => {
+                // Calls tell what they mean by the version alone.
+                function.version = revision;
                 function.limits = limits;
                 function.config = config;
                 function.details = *details;

@@ -95,13 +95,20 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     let catalog = Catalog::load(log.scan(key::CATALOG.into()).await?)?;
     let orphans = sweep::orphans(log.as_ref(), &catalog).await?;
 
+    let identity = Arc::new(Identity {
+        account: settings.account.clone(),
+        region: settings.region.clone(),
+    });
     let invoke: Arc<dyn Invoke> = runtime.clone();
     let modules: Arc<dyn Modules> = runtime.clone();
     let workers = Workers::new(
         Arc::clone(&log),
         Arc::clone(&invoke),
         clock::now,
-        Default::default(),
+        millstream_worker::Options {
+            identity: Identity::clone(&identity),
+            ..Default::default()
+        },
     );
     let plane = Plane::new(
         Arc::clone(&log),
@@ -128,10 +135,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         life: Default::default(),
         host: Arc::new(storage.clone()),
         started: clock::now(),
-        identity: Arc::new(Identity {
-            account: settings.account.clone(),
-            region: settings.region.clone(),
-        }),
+        identity,
         access,
         quotas: settings.enforce_limits.then(Default::default),
         now: clock::now,

@@ -27,43 +27,72 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("exit", &["exit", "trap"]),
 ];
 
+/// The same of programs that take events.
+const PROGRAMS: &[(&str, &[&str])] = &[
+    ("loop", &["time_ms"]),
+    ("sleep", &["time_ms"]),
+    ("grow", &["memory_bytes"]),
+    ("out-flood", &["output_bytes", "time_ms"]),
+    ("err-flood", &["time_ms"]),
+    ("panic", &["trap"]),
+    ("exit 1", &["status 1"]),
+    ("answer nothing", &["not JSON"]),
+];
+
 /// Limits that a loaded machine reaches soon.
 const LIMITS: &str = "time_ms=700&memory_bytes=33554432&output_records=10000";
 
 /// How much the host may grow while all attacks run at once: a few instances and their buffers.
 const GROWTH: u64 = 400 << 20;
 
-fn deploy(api: &Api, attack: &str) -> Result<()> {
-    api.stream(&format!("in-{attack}"), 1)?;
-    api.stream(&format!("dead-{attack}"), 1)?;
-    api.deploy(attack, "hostile", LIMITS)?;
+fn deploy(api: &Api, attack: &str, guest: &str) -> Result<()> {
+    let name = name(attack);
+    api.stream(&format!("in-{name}"), 1)?;
+    api.stream(&format!("dead-{name}"), 1)?;
+    api.deploy(&name, guest, LIMITS)?;
     let settings = json!({
-        "stream": format!("in-{attack}"), "function": attack,
-        "maximum_retry_attempts": 1, "on_failure_stream": format!("dead-{attack}"),
+        "stream": format!("in-{name}"), "function": name,
+        "maximum_retry_attempts": 1, "on_failure_stream": format!("dead-{name}"),
+        "function_response_types": ["ReportBatchItemFailures"],
     });
-    api.trigger(attack, settings)?;
+    api.trigger(&name, settings)?;
     Ok(())
+}
+
+/// What is called after an attack that has an argument.
+fn name(attack: &str) -> String {
+    attack.replace(' ', "-")
 }
 
 #[test]
 fn every_attack_ends_at_its_limit_while_others_are_served() -> Result<()> {
+    attacked("hostile", ATTACKS)
+}
+
+#[test]
+fn programs_end_at_their_limits_while_others_are_served() -> Result<()> {
+    attacked("event", PROGRAMS)
+}
+
+/// All attacks at once, beside an innocent function.
+fn attacked(guest: &str, attacks: &[(&str, &[&str])]) -> Result<()> {
     let mut host = Host::start()?;
     let api = host.api.clone();
     api.stream("in", 1)?;
     api.stream("out", 1)?;
     api.deploy("copy", "fixture", "config.to=out")?;
     api.trigger("copy", json!({ "stream": "in", "function": "copy" }))?;
-    for (attack, _) in ATTACKS {
-        deploy(&api, attack)?;
+    for (attack, _) in attacks {
+        deploy(&api, attack, guest)?;
     }
     let before = process::memory(host.pid(), "VmRSS")?;
-    for (attack, _) in ATTACKS {
-        api.lines(&format!("in-{attack}"), "", &format!("{attack}\n"))?;
+    for (attack, _) in attacks {
+        api.lines(&format!("in-{}", name(attack)), "", &format!("{attack}\n"))?;
     }
     let slowest = serve_meanwhile(&api)?;
-    for (attack, words) in ATTACKS {
-        api.caught_up(attack)?;
-        let dead = api.events(&format!("dead-{attack}"))?;
+    for (attack, words) in attacks {
+        api.caught_up(&name(attack))?;
+        let dead = api.events(&format!("dead-{}", name(attack)))?;
         ensure!(dead.len() == 1, "{attack}: {dead:?}");
         ensure!(dead[0]["attempts"] == 2, "{attack}: {dead:?}");
         ensure!(dead[0]["text"] == *attack, "{attack}: {dead:?}");

@@ -7,6 +7,7 @@ mod cli;
 mod curl;
 mod dag;
 mod demo;
+mod events;
 mod failures;
 mod filters;
 mod functions;

@@ -52,6 +52,7 @@ pub fn guests() -> Result<&'static Path> {
             "sessions",
             "alerts",
             "fixture",
+            "event",
             "hostile",
         ];
         let packages = names.map(|name| format!("guest-{name}"));

@@ -30,6 +30,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("guest-sessions", &["millstream-sdk"]),
     ("guest-alerts", &["millstream-sdk"]),
     ("guest-fixture", &["millstream-sdk"]),
+    ("guest-event", &["millstream-sdk"]),
     ("guest-hostile", &["millstream-sdk"]),
     ("tests", &[]),
     ("clients", &["tests"]),

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+pub use millstream_core::event::Identity;
 use millstream_core::{
     port::{Channels, Control, Invoke, Later, Log, Modules, Queues, Triggers},
     time::Millis,
@@ -46,15 +47,6 @@ pub struct App {
     pub quotas: Option<Arc<crate::quota::Quotas>>,
     /// The clock.
     pub now: fn() -> Millis,
-}
-
-/// Who and where this host says it is, for ARNs and messages.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// Twelve digits.
-    pub account: String,
-    /// As in `us-east-1`.
-    pub region: String,
 }
 
 /// What only the binary can answer, since it alone knows which log it opened.

@@ -24,7 +24,7 @@ pub use self::{
     function::{Function, Qualifier, Route},
     queue::Queue,
     stream::{NewStream, Shard, Status, Stream, Transition},
-    trigger::{StartingPosition, Trigger, TriggerSettings},
+    trigger::{FunctionResponseType, StartingPosition, Trigger, TriggerSettings},
 };
 use crate::{
     name::{ChannelName, FunctionName, QueueName, StreamName, TriggerName},

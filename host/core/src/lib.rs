@@ -18,6 +18,7 @@ pub mod batch;
 pub mod block;
 
 pub mod catalog;
+pub mod event;
 pub mod port;
 pub mod put;
 pub mod read;

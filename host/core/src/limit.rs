@@ -87,6 +87,10 @@ pub const BATCH_RECORDS_MAX: u32 = 10_000;
 pub const BATCH_RECORDS_DEFAULT: u32 = 100;
 /// Lambda: bytes of a batch; its 6 MB hold base64, which makes 4.5 MB of data.
 pub const BATCH_BYTES: usize = 4_718_592;
+/// Lambda: bytes of a synchronous call's payload, and so of an event, which is JSON with base64 in it.
+pub const EVENT_BYTES: usize = 6_291_556;
+/// Lambda: bytes of the answer to one.
+pub const EVENT_ANSWER_BYTES: usize = 6_291_556;
 /// Lambda: seconds of a batching window at most.
 pub const BATCH_WINDOW_SECONDS_MAX: u32 = 300;
 /// Lambda: retry attempts at most.

@@ -16,14 +16,14 @@ pub use self::{
     channels::Channels,
     control::{Control, ControlError, LaneStatus, Triggers},
     invoke::{
-        Call, Disposition, GuestError, Invoke, InvokeError, Invoked, Limits, LogLine,
-        RecordFailure, State, Usage, Verdict,
+        Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
+        Limits, LogLine, RecordFailure, State, Usage, Verdict,
     },
     log::{
         Append, Appended, Commit, CommitError, Durable, Log, Page, Put, ReadError, ReadLimits,
         Span, Volume,
     },
-    modules::{ModuleError, ModuleInfo, Modules},
+    modules::{COMMAND_WORLD, ModuleError, ModuleInfo, Modules},
     queues::{Handed, QueueError, Queues, Receive, Wish},
 };
 

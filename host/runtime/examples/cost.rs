@@ -7,8 +7,10 @@ use std::{env, fs, path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use millstream_core::{
     batch::Columns,
+    event::{Identity, Origin},
     name::{FunctionName, StreamName},
     port::{Call, Invoke, Later, Limits, Modules, ReadError, State},
+    time::Millis,
 };
 use millstream_runtime::{Runtime, RuntimeOptions, compile_child};
 
@@ -88,13 +90,17 @@ fn call(function: FunctionName, records: usize, bytes: usize) -> Result<Call, Fa
         columns.data.extend_from_slice(data.as_bytes());
         columns.data_ends.push(u32::try_from(columns.data.len())?);
     }
+    let stream = StreamName::try_from("in")?;
+    let origin = Origin::supposed(&Identity::default(), &stream, &function, Millis(0));
     Ok(Call {
         function,
         version: 1,
-        stream: StreamName::try_from("in")?,
+        stream,
         shard_id: "shardId-000000000000".into(),
         attempt: 1,
         batch: Arc::new(columns),
+        origin: Arc::new(origin),
+        reports: false,
         state: Arc::new(Nothing),
         limits: Limits::default(),
         config: Arc::default(),

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millstream_core::port::{Call, InvokeError, Invoked, Limits, Usage};
+use millstream_core::port::{Call, InvokeError, Invoked, Limits, LogLine, Usage};
 use tokio::time;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::{
-    answer,
+    answer, command,
     engine::TABLE_ELEMENTS,
     failure::classify,
     function::{Answer, Function},
@@ -21,14 +21,17 @@ use crate::{
 /// The longest that a call may be given; Lambda's 15 minutes.
 const TIME_MS_MAX: u64 = 15 * 60 * 1000;
 
-/// Runs one batch. The store, and with it the instance, ends here whatever happened.
+/// Runs one batch, as columns or as an event. The store, and with it the instance, ends here whatever happened.
 pub(crate) async fn run(
     function: &Function,
     call: &Call,
     ticker: &Ticker,
 ) -> Result<Invoked, InvokeError> {
+    if function.is_command() {
+        return command::batch(function, call, ticker).await;
+    }
     let started = Instant::now();
-    let mut store = store(function, call, started);
+    let mut store = store(function, guest(function, call), started);
     let answer = {
         let _ticking = ticker.run();
         limited(&mut store, started, call.limits.time_ms, async |store| {
@@ -46,7 +49,7 @@ pub(crate) async fn smoke(
     ticker: &Ticker,
 ) -> Result<Invoked, InvokeError> {
     let started = Instant::now();
-    let mut store = store(function, call, started);
+    let mut store = store(function, guest(function, call), started);
     let _ticking = ticker.run();
     let nothing = millstream_bindings::types::Response {
         outputs: Vec::new(),
@@ -60,14 +63,19 @@ pub(crate) async fn smoke(
     conclude(store, answer, call, started)
 }
 
-fn store(function: &Function, call: &Call, started: Instant) -> Store<Guest> {
-    let limits = call.limits;
-    let guest = Guest::new(
-        limits,
+fn guest(function: &Function, call: &Call) -> Guest {
+    Guest::new(
+        call.limits,
         function.stack_bytes(),
         Arc::clone(&call.state),
         Arc::clone(&call.config),
-    );
+        None,
+    )
+}
+
+/// A store under the limits of its guest.
+pub(crate) fn store(function: &Function, guest: Guest, started: Instant) -> Store<Guest> {
+    let limits = guest.limits;
     let mut store = Store::new(function.engine(), guest);
     store.limiter(|guest| &mut guest.growth);
     store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));
@@ -88,7 +96,7 @@ fn store(function: &Function, call: &Call, started: Instant) -> Store<Guest> {
 }
 
 /// Cuts what takes too long, also where the guest waits in a host call and sees no epoch.
-async fn limited<T>(
+pub(crate) async fn limited<T>(
     store: &mut Store<Guest>,
     started: Instant,
     time_ms: u64,
@@ -109,24 +117,49 @@ fn time_is_up(started: Instant, time_ms: u64) -> End {
     })
 }
 
-fn conclude(
-    store: Store<Guest>,
-    answer: wasmtime::Result<Answer>,
-    call: &Call,
-    started: Instant,
-) -> Result<Invoked, InvokeError> {
+/// What a call leaves behind whatever came of it.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) logs_dropped: u64,
+    pub(crate) usage: Usage,
+}
+
+/// Ends the instance.
+pub(crate) fn traces(store: Store<Guest>, started: Instant) -> (Guest, Traces) {
     let guest = store.into_data();
     let (logs, logs_dropped) = guest.logbook.close();
     let usage = Usage {
         time_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         memory_bytes: guest.growth.peak_memory(),
     };
+    let traces = Traces {
+        logs,
+        logs_dropped,
+        usage,
+    };
+    (guest, traces)
+}
+
+fn conclude(
+    store: Store<Guest>,
+    answer: wasmtime::Result<Answer>,
+    call: &Call,
+    started: Instant,
+) -> Result<Invoked, InvokeError> {
+    let (guest, traces) = traces(store, started);
+    let Traces {
+        logs,
+        logs_dropped,
+        usage,
+    } = traces;
     let result = match answer {
         Ok(answer) => answer::verdict(answer, guest.effects, call.batch.len(), &call.limits),
         Err(error) => Err(classify(&error, &guest, &logs)?),
     };
     Ok(Invoked {
         result,
+        answer: None,
         logs,
         logs_dropped,
         usage,

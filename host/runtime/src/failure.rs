@@ -43,9 +43,7 @@ pub(crate) fn classify(
         return Ok(hit.into());
     }
     if let Some(I32Exit(status)) = error.downcast_ref() {
-        return Ok(GuestError::Trapped {
-            message: format!("it exited with status {status}"),
-        });
+        return Ok(exited(*status, logs));
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return Ok(trapped(*trap, error, guest.stack_bytes, logs));
@@ -59,6 +57,20 @@ pub(crate) fn classify(
         return Ok(GuestError::Invalid { message });
     }
     Err(InvokeError::Host(message))
+}
+
+/// That it exited, with what it said last: programs say why they exit.
+pub(crate) fn exited(status: i32, logs: &[LogLine]) -> GuestError {
+    let mut message = format!("it exited with status {status}");
+    let mut lines = logs.iter().rev().map(|line| line.message.trim());
+    if let Some(last) = lines.find(|line| !line.is_empty()) {
+        message.push_str(": ");
+        message.push_str(last);
+    }
+    GuestError::Exited {
+        status,
+        message: cut(message),
+    }
 }
 
 /// The limits that wasmtime holds for us. Two of them it reports in words only.
@@ -144,6 +156,19 @@ mod tests {
         let text = cut(format!("x{}", "\u{e9}".repeat(limit::ERROR_BYTES)));
         assert_eq!(text.len(), limit::ERROR_BYTES - 1);
         assert_eq!(cut("short".into()), "short");
+    }
+
+    #[test]
+    fn an_exit_is_told_with_the_last_line() {
+        let line = |message: &str| LogLine {
+            level: 2,
+            message: message.into(),
+        };
+        let of = |logs: &[LogLine]| exited(3, logs).to_string();
+        let logs = [line("first"), line("Error: no table "), line("")];
+        let expected = "the function ended: it exited with status 3: Error: no table";
+        assert_eq!(of(&logs), expected);
+        assert_eq!(of(&[]), "the function ended: it exited with status 3");
     }
 
     #[test]

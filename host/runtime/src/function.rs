@@ -1,13 +1,14 @@
-//! A component that fits one of our worlds, linked and ready to be instantiated.
+//! A component that fits one of our worlds or is a command, linked and ready to be instantiated.
 
 use millstream_bindings::{Batch, Event, handler, record_handler, runtime, types};
-use millstream_core::port::{Call, ModuleError};
+use millstream_core::port::{COMMAND_WORLD, Call, ModuleError};
 use wasmtime::{
     Engine, Store,
     component::{
-        Component, ComponentExportIndex, HasSelf, InstancePre, Linker, types::ComponentItem,
+        Component, ComponentExportIndex, Func, HasSelf, InstancePre, Linker, types::ComponentItem,
     },
 };
+use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::guest::Guest;
 
@@ -16,6 +17,11 @@ pub(crate) const HANDLER_EXPORT: &str = "handle";
 /// The export of world `record-handler`.
 pub(crate) const RECORD_HANDLER_EXPORT: &str = "handle-records";
 
+/// The interface that a command exports, in any patch of WASI 0.2.
+pub(crate) const RUN_INTERFACE: &str = "wasi:cli/run@0.2";
+/// The same in full, as it is looked for.
+const RUN_EXPORT: &str = "wasi:cli/run@0.2.0";
+
 /// What both exports answer.
 pub(crate) type Answer = Result<types::Response, String>;
 
@@ -23,6 +29,7 @@ pub(crate) type Answer = Result<types::Response, String>;
 enum World {
     Handler,
     RecordHandler,
+    Command,
 }
 
 /// Everything a guest may import.
@@ -59,22 +66,23 @@ impl Function {
             message: format!("{error:#}"),
         };
         let pre = linker.instantiate_pre(component).map_err(misfit)?;
-        let handler = component.get_export_index(None, HANDLER_EXPORT);
-        let record_handler = component.get_export_index(None, RECORD_HANDLER_EXPORT);
-        let (export, world) = match (handler, record_handler) {
-            (Some(export), _) => {
-                handler::HandlerPre::new(pre.clone()).map_err(misfit)?;
-                (export, World::Handler)
-            }
-            (None, Some(export)) => {
-                record_handler::RecordHandlerPre::new(pre.clone()).map_err(misfit)?;
-                (export, World::RecordHandler)
-            }
-            (None, None) => {
-                return Err(ModuleError::NoWorld {
-                    message: format!("no export `{HANDLER_EXPORT}` or `{RECORD_HANDLER_EXPORT}`"),
-                });
-            }
+        let export = |name: &str| component.get_export_index(None, name);
+        let run = || component.get_export_index(Some(&export(RUN_EXPORT)?), "run");
+        let (export, world) = if let Some(export) = export(HANDLER_EXPORT) {
+            handler::HandlerPre::new(pre.clone()).map_err(misfit)?;
+            (export, World::Handler)
+        } else if let Some(export) = export(RECORD_HANDLER_EXPORT) {
+            record_handler::RecordHandlerPre::new(pre.clone()).map_err(misfit)?;
+            (export, World::RecordHandler)
+        } else if let Some(export) = run() {
+            CommandPre::new(pre.clone()).map_err(misfit)?;
+            (export, World::Command)
+        } else {
+            return Err(ModuleError::NoWorld {
+                message: format!(
+                    "no export `{HANDLER_EXPORT}`, `{RECORD_HANDLER_EXPORT}` or `{RUN_INTERFACE}`"
+                ),
+            });
         };
         Ok(Self {
             pre,
@@ -84,11 +92,17 @@ impl Function {
         })
     }
 
-    /// The world's name in `wit/`.
+    /// Whether it is a command, which takes events.
+    pub(crate) fn is_command(&self) -> bool {
+        self.world == World::Command
+    }
+
+    /// The world's name, in `wit/` or WASI.
     pub(crate) fn world(&self) -> &'static str {
         match self.world {
             World::Handler => "handler",
             World::RecordHandler => "record-handler",
+            World::Command => COMMAND_WORLD,
         }
     }
 
@@ -124,17 +138,29 @@ impl Function {
         self.pre.instantiate_async(store).await.map(drop)
     }
 
-    /// Hands the batch to a fresh instance.
+    /// Runs a fresh instance of a command; whether it says that all went well.
+    pub(crate) async fn run(&self, store: &mut Store<Guest>) -> wasmtime::Result<Result<(), ()>> {
+        let function = self.entered(store).await?;
+        let typed = function.typed::<(), (Result<(), ()>,)>(&*store)?;
+        let (ended,) = typed.call_async(store, ()).await?;
+        Ok(ended)
+    }
+
+    /// The export of a fresh instance.
+    async fn entered(&self, store: &mut Store<Guest>) -> wasmtime::Result<Func> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        store.data_mut().entered();
+        let function = instance.get_func(store, self.export);
+        Ok(function.expect("the export was found when the component was linked"))
+    }
+
+    /// Hands the batch to a fresh instance of a function that takes batches.
     pub(crate) async fn invoke(
         &self,
         store: &mut Store<Guest>,
         call: &Call,
     ) -> wasmtime::Result<Answer> {
-        let instance = self.pre.instantiate_async(&mut *store).await?;
-        store.data_mut().entered();
-        let function = instance
-            .get_func(&mut *store, self.export)
-            .expect("the export was found when the component was linked");
+        let function = self.entered(store).await?;
         match self.world {
             World::Handler => {
                 let typed = function.typed::<(Batch<'_>,), (Answer,)>(&*store)?;
@@ -147,6 +173,7 @@ impl Function {
                 let (answer,) = typed.call_async(store, (&events,)).await?;
                 Ok(answer)
             }
+            World::Command => Err(wasmtime::Error::msg("a command takes no batches")),
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use millstream_core::port::{Limits, State};
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2::pipe::MemoryInputPipe};
 
 use crate::{
     effects::Effects,
     growth::Growth,
     logbook::{Level, SharedLogbook},
+    payload::Payload,
 };
 
 /// A limit that was reached.
@@ -44,20 +46,37 @@ pub(crate) struct Guest {
     table: ResourceTable,
 }
 
+/// What a command is given, and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Console {
+    /// The name that it finds as its only argument.
+    pub(crate) name: String,
+    /// What it reads.
+    pub(crate) input: Bytes,
+    /// What it writes.
+    pub(crate) output: Payload,
+}
+
 impl Guest {
+    /// Without a console, what it prints becomes log lines.
     pub(crate) fn new(
         limits: Limits,
         stack_bytes: usize,
         state: Arc<dyn State>,
         config: Arc<BTreeMap<String, String>>,
+        console: Option<Console>,
     ) -> Self {
         let logbook = SharedLogbook::new(limits.log_bytes);
+        let wasi = match console {
+            None => nothing_but_logs(&logbook, limits.random_bytes),
+            Some(console) => with_console(console, &config, &logbook, limits.random_bytes),
+        };
         let mut table = ResourceTable::new();
         table.set_max_capacity(size(limits.handles));
         Self {
             growth: Growth::new(size(limits.memory_bytes), size(limits.table_elements)),
             effects: Effects::default(),
-            wasi: nothing_but_logs(&logbook, limits.random_bytes),
+            wasi,
             logbook,
             state,
             config,
@@ -95,14 +114,43 @@ fn size(limit: u64) -> usize {
 
 /// No files, no environment, no arguments, no sockets, no input; what is printed becomes log lines.
 fn nothing_but_logs(logbook: &SharedLogbook, random_bytes: u64) -> WasiCtx {
-    WasiCtxBuilder::new()
-        .stdout(logbook.stream(Level::Info))
-        .stderr(logbook.stream(Level::Error))
-        .max_random_size(random_bytes)
+    let mut wasi = confined(random_bytes);
+    wasi.stdout(logbook.stream(Level::Info))
+        .stderr(logbook.stream(Level::Error));
+    wasi.build()
+}
+
+/// The same with an input, an environment and one argument; what is printed to standard error alone
+/// becomes log lines, since a command has no other way to log.
+fn with_console(
+    console: Console,
+    config: &BTreeMap<String, String>,
+    logbook: &SharedLogbook,
+    random_bytes: u64,
+) -> WasiCtx {
+    let Console {
+        name,
+        input,
+        output,
+    } = console;
+    let mut wasi = confined(random_bytes);
+    wasi.stdin(MemoryInputPipe::new(input))
+        .stdout(output)
+        .stderr(logbook.stream(Level::Info))
+        .arg(name);
+    for (key, value) in config {
+        wasi.env(key, value);
+    }
+    wasi.build()
+}
+
+fn confined(random_bytes: u64) -> WasiCtxBuilder {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.max_random_size(random_bytes)
         .allow_tcp(false)
         .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .build()
+        .allow_ip_name_lookup(false);
+    wasi
 }
 
 impl WasiView for Guest {

@@ -25,9 +25,12 @@ mod growth;
 mod guest;
 mod import;
 mod logbook;
+mod no_state;
+mod payload;
 
 mod answer;
 mod call;
+mod command;
 mod failure;
 mod pool;
 mod threads;

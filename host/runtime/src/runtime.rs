@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use millstream_core::{
     name::FunctionName,
-    port::{Call, Invoke, InvokeError, Invoked, Later, ModuleError},
+    port::{Call, EventCall, EventInvoked, Invoke, InvokeError, Invoked, Later, ModuleError},
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -15,7 +15,7 @@ use wasmtime::{Engine, component::Linker};
 
 use crate::{
     cache::Cache,
-    call, engine,
+    call, command, engine,
     function::{self, Function},
     guest::Guest,
     options::RuntimeOptions,
@@ -114,19 +114,43 @@ impl Runtime {
 
 impl Shared {
     async fn batch(self: Arc<Self>, call: Call) -> Result<Invoked, InvokeError> {
-        let Callable { function, share } = self.callable(&call)?;
+        let Callable { function, share } = self.callable(&call.function, call.version)?;
         let admitted = self.pool.batch(&share).await;
         self.call(function, call, admitted).await
     }
 
+    async fn event(self: Arc<Self>, mut call: EventCall) -> Result<EventInvoked, InvokeError> {
+        let Callable { function, share } = self.callable(&call.function, call.version)?;
+        if !function.is_command() {
+            return Err(InvokeError::NoEvents(call.function, function.world()));
+        }
+        call.limits = call::clamp(call.limits, self.options.memory_bytes_max);
+        let invoked = match self.pool.batch(&share).await {
+            Ok(admitted) => {
+                let host = Arc::clone(&self);
+                let run = async move {
+                    let _admitted = admitted;
+                    command::event_of(&function, call, &host.ticker).await
+                };
+                self.threads.run(run).await
+            }
+            Err(error) => Err(error),
+        };
+        let fault = invoked
+            .as_ref()
+            .map(|invoked| invoked.result.as_ref().err());
+        self.counters.count(fault);
+        invoked
+    }
+
     async fn dry_run(self: Arc<Self>, call: Call) -> Result<Invoked, InvokeError> {
-        let Callable { function, .. } = self.callable(&call)?;
+        let Callable { function, .. } = self.callable(&call.function, call.version)?;
         let admitted = self.pool.dry_run().await;
         self.call(function, call, admitted).await
     }
 
-    fn callable(&self, call: &Call) -> Result<Callable, InvokeError> {
-        let key = (call.function.clone(), call.version);
+    fn callable(&self, function: &FunctionName, version: u64) -> Result<Callable, InvokeError> {
+        let key = (function.clone(), version);
         let why = match self.bound.load().get(&key) {
             Some(Ok(callable)) => return Ok(callable.clone()),
             Some(Err(error)) => format!("version {} cannot be called: {error}", key.1),
@@ -154,7 +178,10 @@ impl Shared {
             }
             Err(error) => Err(error),
         };
-        self.counters.count(&invoked);
+        let fault = invoked
+            .as_ref()
+            .map(|invoked| invoked.result.as_ref().err());
+        self.counters.count(fault);
         invoked
     }
 }
@@ -166,5 +193,9 @@ impl Invoke for Runtime {
 
     fn dry_run(&self, call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
         Box::pin(Arc::clone(&self.shared).dry_run(call))
+    }
+
+    fn event(&self, call: EventCall) -> Later<'static, Result<EventInvoked, InvokeError>> {
+        Box::pin(Arc::clone(&self.shared).event(call))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use millstream_core::port::{GuestError, InvokeError, Invoked};
+use millstream_core::port::{GuestError, InvokeError};
 
 /// Figures of a runtime, since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,13 +36,13 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Counts a call's end.
-    pub(crate) fn count(&self, invoked: &Result<Invoked, InvokeError>) {
+    /// Counts a call's end: that it ran, with the guest's fault if there was one, or that it did not.
+    pub(crate) fn count(&self, ended: Result<Option<&GuestError>, &InvokeError>) {
         let add = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
-        match invoked {
-            Ok(invoked) => {
+        match ended {
+            Ok(fault) => {
                 add(&self.calls);
-                if let Err(error) = &invoked.result {
+                if let Some(error) = fault {
                     add(&self.failed);
                     if matches!(error, GuestError::Limit { .. }) {
                         add(&self.limited);

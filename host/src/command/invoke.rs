@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// What the function finds in its state.
     #[arg(long, value_name = "KEY=TEXT", value_parser = pair)]
     state: Vec<(String, String)>,
+    /// What the answer of a function that takes events says: which records failed.
+    #[arg(long, value_name = "TYPE", value_parser = ["ReportBatchItemFailures"])]
+    function_response_types: Option<String>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Result<(), Failure> {
@@ -54,6 +57,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     if !args.state.is_empty() {
         let state = args.state.iter().map(|(k, v)| (k.clone(), json!(v)));
         request.insert("state".to_owned(), state.collect());
+    }
+    if let Some(kind) = &args.function_response_types {
+        request.insert("function_response_types".to_owned(), json!([kind]));
     }
     let route = Route::new(&["v1", "functions", &args.name, "invoke"]);
     let outcome = session.client.post(&route, &Value::Object(request))?;
@@ -133,6 +139,9 @@ fn show(outcome: &Value) -> String {
             cell(&failure["disposition"])
         ));
     }
+    if outcome["answer"].is_object() {
+        lines.push(format!("answer  {}", value(&outcome["answer"])));
+    }
     for line in list("logs") {
         lines.push(format!(
             "log     {} {}",
@@ -200,6 +209,17 @@ mod tests {
     fn binary_lines_go_as_base64() {
         let args = args(&["--text", "x"]).unwrap();
         assert_eq!(args.record(&[0xff])["data"], "/w==");
+    }
+
+    #[test]
+    fn shows_what_a_function_answered_to_its_event() {
+        let text = show(&json!({
+            "failures": [{"index": 1, "disposition": "retry", "reason": "reported"}],
+            "answer": {"text": "{\"batchItemFailures\":[]}"}, "time_us": 5, "memory_bytes": 0,
+        }));
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("failure record 1, retry: reported"));
+        assert_eq!(lines.next(), Some("answer  {\"batchItemFailures\":[]}"));
     }
 
     #[test]

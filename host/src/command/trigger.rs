@@ -88,6 +88,9 @@ pub(crate) struct Create {
     /// Give the function the records that Amazon's producer library packed into one.
     #[arg(long)]
     unpack_aggregated_records: bool,
+    /// What the answer of a function that takes events says: which records failed.
+    #[arg(long, value_name = "TYPE", value_parser = ["ReportBatchItemFailures"])]
+    function_response_types: Option<String>,
     /// Deliver only records that match this pattern, as in Lambda; may be given up to ten times, then
     /// a record must match one of them.
     #[arg(long, value_name = "PATTERN")]
@@ -199,6 +202,9 @@ impl Create {
         set("on_failure_stream", json!(self.on_failure_stream));
         if self.unpack_aggregated_records {
             set("unpack_aggregated_records", json!(true));
+        }
+        if let Some(kind) = &self.function_response_types {
+            set("function_response_types", json!([kind]));
         }
         if !self.filter.is_empty() {
             set("filter_criteria", criteria(&self.filter));

@@ -166,6 +166,7 @@ impl World {
             filter_criteria: Default::default(),
             on_failure_stream: None,
             unpack_aggregated_records: false,
+            function_response_types: Vec::new(),
             enabled: true,
         };
         let request = Request::PutTrigger {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use millstream_core::{
     catalog::{Function, Shard, Trigger, function::Route},
+    event::{Identity, Origin},
     port::Limits,
     position::{Position, ShardNumber},
     trigger::{Lane, Policy},
@@ -21,6 +22,8 @@ pub(crate) struct Spec {
     pub(crate) start: Position,
     /// The versions that batches go to; none while there is no such function.
     pub(crate) callees: Vec<Callee>,
+    /// Where the records come from, as an event tells it.
+    pub(crate) origin: Arc<Origin>,
     /// The lanes that must be done before this one begins.
     pub(crate) parents: Vec<Parent>,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Callee {
 
 impl Spec {
     pub(crate) fn new(
+        identity: &Identity,
         trigger: &Arc<Trigger>,
         route: Option<Route<'_>>,
         shard: &Shard,
@@ -55,9 +59,14 @@ impl Spec {
     ) -> Self {
         let function = route.map(|route| route.function);
         let shifted = route.and_then(|route| route.shifted);
-        let callees = function
+        let both = function
             .into_iter()
             .chain(shifted.map(|(function, _)| function));
+        let settings = &trigger.settings;
+        let origin = Origin::new(identity, &settings.stream, &settings.function, shard);
+        let origin = Arc::new(origin);
+        // A batch has to be short enough for either version.
+        let takes_events = both.clone().any(|function| function.takes_events());
         Self {
             lane: Lane {
                 trigger: Arc::clone(trigger),
@@ -66,14 +75,18 @@ impl Spec {
                 shard: shard.clone(),
             },
             shard_id: shard.id(),
-            policy: Policy::of(&trigger.settings, shard),
+            policy: Policy {
+                events: takes_events.then(|| Arc::clone(&origin)),
+                ..Policy::of(settings, shard)
+            },
+            origin,
             // Shards that came after the trigger are read from their oldest record.
             start: trigger
                 .starts
                 .get(&shard.number)
                 .copied()
                 .unwrap_or(Position::START),
-            callees: callees.map(|function| Callee::of(function)).collect(),
+            callees: both.map(|function| Callee::of(function)).collect(),
             parents,
         }
     }

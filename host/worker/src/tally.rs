@@ -51,13 +51,13 @@ impl Fault {
                     retried.then_some(Self::Record)
                 }
                 Err(GuestError::Returned { .. }) => Some(Self::Returned),
-                Err(GuestError::Trapped { .. }) => Some(Self::Trapped),
+                Err(GuestError::Exited { .. } | GuestError::Trapped { .. }) => Some(Self::Trapped),
                 Err(GuestError::Limit { .. }) => Some(Self::Limit),
                 Err(GuestError::Invalid { .. }) => Some(Self::Invalid),
             },
             Err(InvokeError::NotReady(..)) => Some(Self::NotReady),
             Err(InvokeError::Throttled) => Some(Self::Throttled),
-            Err(InvokeError::Host(_)) => Some(Self::Host),
+            Err(InvokeError::Host(_) | InvokeError::NoEvents(..)) => Some(Self::Host),
         }
     }
 }

@@ -12,6 +12,7 @@ use millstream_core::{
         function::{Route, Shift},
         key,
     },
+    event::Identity,
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
     position::ShardNumber,
@@ -178,7 +179,8 @@ impl Workers {
                     Some(handle) => handle,
                     None => self.spawn(trigger, shard, checkpoints.get(&key)),
                 };
-                let order = handle.order_for(trigger, route, parents);
+                let identity = &self.world.options.identity;
+                let order = handle.order_for(identity, trigger, route, parents);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
                 if pauses {
@@ -201,7 +203,8 @@ impl Workers {
         shard: &Shard,
         checkpoint: Option<&Checkpoint>,
     ) -> Handle {
-        let spec = Arc::new(Spec::new(trigger, None, shard, Vec::new()));
+        let identity = &self.world.options.identity;
+        let spec = Arc::new(Spec::new(identity, trigger, None, shard, Vec::new()));
         let first = Numbered {
             number: 0,
             order: Order::Pause(Arc::clone(&spec)),
@@ -274,6 +277,7 @@ impl Handle {
 
     fn order_for(
         &mut self,
+        identity: &Identity,
         trigger: &Arc<Trigger>,
         route: Option<Route<'_>>,
         parents: Vec<Parent>,
@@ -283,7 +287,7 @@ impl Handle {
         let shifted = route.and_then(|route| route.shifted);
         self.shifted = shifted.map(|(function, shift)| (Arc::clone(function), shift));
         self.parents.clone_from(&parents);
-        let spec = Spec::new(trigger, route, &self.shard, parents);
+        let spec = Spec::new(identity, trigger, route, &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {

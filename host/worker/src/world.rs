@@ -4,23 +4,27 @@ use std::{sync::Arc, time::Duration};
 
 use millstream_core::{
     catalog::Catalog,
+    event::Identity,
     port::{Invoke, Log},
     time::Millis,
 };
 use tokio::sync::watch;
 
 /// How workers behave.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// How long a call that is under way may take when its trigger is paused or deleted, or when
     /// the host stops. Then it is abandoned, and its batch is called again later.
     pub grace: Duration,
+    /// Who and where the host is, for events.
+    pub identity: Identity,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(3),
+            identity: Identity::default(),
         }
     }
 }

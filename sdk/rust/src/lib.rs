@@ -24,6 +24,9 @@
 //!
 //! What an error does to its record is said by [`Error`], how a whole batch is handled by
 //! [`Batch`], and how a function is tested without a host by [`testing`].
+//!
+//! A program that is a Lambda handler already, of Lambda's own event JSON, is deployed as it is but
+//! for its `main`: see [`event`].
 
 #![warn(missing_docs)]
 
@@ -36,6 +39,7 @@ mod output;
 mod record;
 mod state;
 
+pub mod event;
 pub mod testing;
 
 #[cfg(target_family = "wasm")]

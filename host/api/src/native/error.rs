@@ -143,6 +143,7 @@ impl NativeError {
             Self::Control(ControlError::Commit(error)) => of_commit(error),
             Self::Control(ControlError::Read(error)) => of_read(error),
             Self::Control(ControlError::Module(error)) => of_module(error),
+            Self::Invoke(InvokeError::NoEvents(..)) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Invoke(InvokeError::NotReady(..)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }

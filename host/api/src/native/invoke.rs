@@ -13,6 +13,7 @@ use axum::{
 };
 use bytes::Bytes;
 use millstream_core::{
+    event::Origin,
     name::{FunctionName, StreamName},
     port::{self, Call, Later, ReadError},
 };
@@ -55,24 +56,29 @@ pub(super) async fn post(
         records,
         stream,
         state,
+        function_response_types,
     } = input::json(&admission, body, BODY_BYTES).await?;
     let (mut batch, state) = (records?, state?);
     if batch.is_empty() {
         let what = "records is empty; a function is never called without a record";
         return Err(NativeError::BadRequest(what.to_owned()));
     }
-    batch.arrival_ms = vec![(app.now)().0; batch.len()];
+    let now = (app.now)();
+    batch.arrival_ms = vec![now.0; batch.len()];
     let stream = match stream {
         Some(stream) => stream,
         None => StreamName::try_from(PLACEHOLDER)?,
     };
+    let origin = Origin::supposed(&app.identity, &stream, &name, now);
     let call = Call {
         function: name.clone(),
         version: function.version,
         stream,
-        shard_id: "shardId-000000000000".to_owned(),
+        shard_id: origin.shard_id().to_owned(),
         attempt: 1,
         batch: Arc::new(batch),
+        origin: Arc::new(origin),
+        reports: !function_response_types.is_empty(),
         state: Arc::new(GivenState(state)),
         limits: function.limits,
         config: Arc::new(function.config.clone()),

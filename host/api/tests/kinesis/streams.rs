@@ -197,6 +197,7 @@ async fn a_stream_that_a_trigger_needs_is_not_deleted() {
             filter_criteria: Default::default(),
             on_failure_stream: None,
             unpack_aggregated_records: false,
+            function_response_types: Vec::new(),
             enabled: true,
         },
     );

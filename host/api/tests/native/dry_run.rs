@@ -27,6 +27,7 @@ async fn invoke(world: &World, body: &Value) -> Answer {
 fn invoked(result: Result<Verdict, GuestError>) -> Invoked {
     Invoked {
         result,
+        answer: None,
         logs: Vec::new(),
         logs_dropped: 0,
         usage: Usage::default(),
@@ -68,6 +69,40 @@ async fn the_function_gets_what_was_given() {
     assert_eq!(batch.arrival_ms, [START.0; 4]);
     let asked = call.state.get_many(vec!["seen".into(), "other".into()]);
     assert_eq!(asked.await, Ok(vec![Some(Bytes::from("3")), None]));
+}
+
+#[tokio::test]
+async fn a_function_that_takes_events_is_told_where_they_come_from_and_its_answer_is_shown() {
+    let world = World::with_function("f").await;
+    let answered = |answer: &'static [u8]| {
+        move |_: &Call| {
+            Ok(Invoked {
+                answer: Some(Bytes::from_static(answer)),
+                ..invoked(Ok(Verdict::default()))
+            })
+        }
+    };
+    world.runtime.next(answered(b"{}"));
+    let body = json!({
+        "records": [{"text": "x"}], "stream": "clicks",
+        "function_response_types": ["ReportBatchItemFailures"],
+    });
+    let shown = invoke(&world, &body).await.expect(200);
+    assert_eq!(shown["answer"], json!({"text": "{}"}));
+    let call = world.runtime.called();
+    let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks";
+    assert_eq!(call.origin.stream_arn(), arn);
+    assert!(call.reports);
+
+    world.runtime.next(answered(b"\xff"));
+    let shown = invoke(&world, &json!({"records": [{"text": "x"}]}))
+        .await
+        .expect(200);
+    assert_eq!(shown["answer"], json!({"data": "/w=="}));
+    assert!(!world.runtime.called().reports);
+
+    let other = json!({"records": [{"text": "x"}], "function_response_types": ["Other"]});
+    invoke(&world, &other).await.expect(400);
 }
 
 #[tokio::test]

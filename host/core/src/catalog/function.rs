@@ -22,7 +22,7 @@ pub use self::{
 use super::stream::Tags;
 use crate::{
     name::{AliasName, FunctionName},
-    port::{Limits, ModuleInfo},
+    port::{COMMAND_WORLD, Limits, ModuleInfo},
     time::Millis,
 };
 
@@ -170,6 +170,12 @@ impl Function {
                 description: String::new(),
                 ..other.details.clone()
             }
+    }
+
+    /// Whether it is called with Lambda's event JSON, not with columns.
+    #[must_use]
+    pub fn takes_events(&self) -> bool {
+        self.module.world == COMMAND_WORLD
     }
 
     /// This function and its published versions: each upload that must stay callable.

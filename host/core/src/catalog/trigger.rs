@@ -29,6 +29,13 @@ pub enum StartingPosition {
     AtTimestamp,
 }
 
+/// What the answer of a function to an event says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FunctionResponseType {
+    /// Which records of the batch failed.
+    ReportBatchItemFailures,
+}
+
 /// Lambda's settings, by Lambda's names in snake case, with Lambda's defaults and ranges; one is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +78,9 @@ pub struct TriggerSettings {
     /// none.
     #[serde(default, skip_serializing_if = "FilterCriteria::is_empty")]
     pub filter_criteria: FilterCriteria,
+    /// What the answer of a function that takes events says: nothing, or which records failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub function_response_types: Vec<FunctionResponseType>,
     /// Whether it runs.
     #[serde(default = "defaults::enabled")]
     pub enabled: bool,
@@ -124,6 +134,13 @@ pub struct SettingError {
 }
 
 impl TriggerSettings {
+    /// Whether an answer to an event says which records failed.
+    #[must_use]
+    pub fn reports_failures(&self) -> bool {
+        let reports = FunctionResponseType::ReportBatchItemFailures;
+        self.function_response_types.contains(&reports)
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -168,6 +185,15 @@ impl TriggerSettings {
             let given = if at { "missing" } else { "given" };
             let allowed = "it goes with starting_position AT_TIMESTAMP, and only with it";
             return error("starting_position_timestamp", &given, allowed);
+        }
+        let types = self.function_response_types.len();
+        if types > 1 {
+            let allowed = "allowed is one, ReportBatchItemFailures";
+            return error(
+                "function_response_types",
+                &format!("{types} types"),
+                allowed,
+            );
         }
         if self.on_failure_stream.as_ref() == Some(&self.stream) {
             let allowed = "it must not be the stream that the trigger reads";

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::{Later, ReadError};
 use crate::{
     batch::{Columns, Output},
+    event::Origin,
     name::{FunctionName, StreamName},
 };
 
@@ -26,7 +27,7 @@ pub struct Limits {
     pub table_elements: u64,
     /// Records that it gives to streams.
     pub output_records: u64,
-    /// Bytes of keys and data that it gives to streams.
+    /// Bytes of keys and data that it gives to streams, or of what a command answers.
     pub output_bytes: u64,
     /// Keys that it writes to its state.
     pub state_entries: u64,
@@ -81,11 +82,30 @@ pub struct Call {
     pub attempt: u32,
     /// The records.
     pub batch: Arc<Columns>,
+    /// Where they come from, for functions that take events.
+    pub origin: Arc<Origin>,
+    /// Whether the answer to an event says which records failed; else it says nothing.
+    pub reports: bool,
     /// What the function remembers.
     pub state: Arc<dyn State>,
     /// What the guest may use.
     pub limits: Limits,
-    /// What the guest may ask for by `config`.
+    /// What the guest may ask for by `config`; the environment of a command.
+    pub config: Arc<BTreeMap<String, String>>,
+}
+
+/// One invocation of a function that takes events, with any event.
+#[derive(Debug, Clone)]
+pub struct EventCall {
+    /// The function.
+    pub function: FunctionName,
+    /// Which of its uploads.
+    pub version: u64,
+    /// What it reads.
+    pub event: Bytes,
+    /// What the guest may use.
+    pub limits: Limits,
+    /// Its environment.
     pub config: Arc<BTreeMap<String, String>>,
 }
 
@@ -149,7 +169,15 @@ pub enum GuestError {
         /// What it said.
         message: String,
     },
-    /// It trapped, panicked or exited.
+    /// It exited, with a status that is no success.
+    #[error("the function ended: {message}")]
+    Exited {
+        /// What it exited with.
+        status: i32,
+        /// The same in words, with the last line that it logged.
+        message: String,
+    },
+    /// It trapped or panicked.
     #[error("the function trapped: {message}")]
     Trapped {
         /// What happened, with the innermost frames.
@@ -177,6 +205,9 @@ pub enum InvokeError {
     /// The version is unknown, still being compiled, or failed to.
     #[error("function `{0}` is not ready: {1}")]
     NotReady(FunctionName, String),
+    /// The function takes no events.
+    #[error("function `{0}` takes batches of the world `{1}`, not events")]
+    NoEvents(FunctionName, &'static str),
     /// The host has no room at the moment.
     #[error("the host is at its limit of concurrent invocations")]
     Throttled,
@@ -190,6 +221,22 @@ pub enum InvokeError {
 pub struct Invoked {
     /// What came of it.
     pub result: Result<Verdict, GuestError>,
+    /// What a function that takes events answered, as it wrote it.
+    pub answer: Option<Bytes>,
+    /// What the guest logged, whether or not it failed.
+    pub logs: Vec<LogLine>,
+    /// Log lines that were cut.
+    pub logs_dropped: u64,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// The end of an invocation with an event.
+#[derive(Debug, Clone)]
+pub struct EventInvoked {
+    /// What the function answered, which may be anything, or why it failed; [`crate::event::Fault`]
+    /// has Lambda's words for that.
+    pub result: Result<Bytes, GuestError>,
     /// What the guest logged, whether or not it failed.
     pub logs: Vec<LogLine>,
     /// Log lines that were cut.
@@ -206,5 +253,13 @@ pub trait Invoke: Send + Sync + fmt::Debug + 'static {
     /// The same for somebody who tries the function out: does not wait behind batches.
     fn dry_run(&self, call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
         self.call(call)
+    }
+
+    /// Hands an event to a function that takes events. Waits for an instance as a batch does.
+    fn event(&self, call: EventCall) -> Later<'static, Result<EventInvoked, InvokeError>> {
+        let EventCall { function, .. } = call;
+        Box::pin(std::future::ready(Err(InvokeError::NoEvents(
+            function, "handler",
+        ))))
     }
 }

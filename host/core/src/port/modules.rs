@@ -9,6 +9,10 @@ use thiserror::Error;
 use super::{Later, Limits};
 use crate::name::FunctionName;
 
+/// The world of a module that takes events: a program that reads one from its standard input and
+/// answers on its standard output.
+pub const COMMAND_WORLD: &str = "wasi:cli/command";
+
 /// What a module turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleInfo {
@@ -16,7 +20,7 @@ pub struct ModuleInfo {
     pub hash: String,
     /// Bytes uploaded.
     pub size: u64,
-    /// The world of `wit/` that it fits: `handler` or `record-handler`.
+    /// The world of `wit/` that it fits, `handler` or `record-handler`, or [`COMMAND_WORLD`].
     pub world: String,
     /// What it imports, as `package:name/interface@version`.
     pub imports: Vec<String>,

@@ -9,6 +9,8 @@ use super::unpack::{Folded, Unpacked};
 use crate::{
     batch::Columns,
     block::{Block, Slice},
+    event::{self, Origin},
+    limit,
     port::Verdict,
     position::Position,
     time::Millis,
@@ -174,10 +176,19 @@ impl Batch {
         unpacked.map_or_else(gather, |unpacked| Arc::clone(unpacked.columns()))
     }
 
-    /// The same with its aggregated records unpacked, cut to what a call has room for then.
+    /// How many of its records fit into one event.
     #[must_use]
-    pub fn unpack(mut self) -> Self {
-        let unpacked = Unpacked::of(self.iter());
+    pub fn fitting(&self, origin: &Origin) -> usize {
+        let mut room = event::Room::new(origin, limit::EVENT_BYTES, None);
+        let fits = |record: &Record<'_>| room.take(record.key, record.data.len(), record.arrival);
+        self.iter().take_while(fits).count()
+    }
+
+    /// The same with its aggregated records unpacked, cut to what a call has room for then: of a
+    /// function that takes events, also what an event has room for.
+    #[must_use]
+    pub fn unpack(mut self, events: Option<&Origin>) -> Self {
+        let unpacked = Unpacked::of(self.iter(), events);
         self.cut(unpacked.records());
         self.unpacked = Some(unpacked);
         self
@@ -196,18 +207,18 @@ impl Batch {
     /// where it is called with those alone. A function that then ends within another one is shown the
     /// first record only, so that no batch takes more than three calls.
     #[must_use]
-    pub fn before(&self, record: usize) -> Self {
+    pub fn before(&self, record: usize, events: Option<&Origin>) -> Self {
         let mut before = Self {
             unpacked: None,
             is_short: true,
             ..self.clone()
         };
         before.cut(if self.is_short { 1 } else { record });
-        before.unpack()
+        before.unpack(events)
     }
 
     /// Keeps the first `records` records.
-    fn cut(&mut self, records: usize) {
+    pub(super) fn cut(&mut self, records: usize) {
         if records == self.records {
             return;
         }

@@ -14,13 +14,15 @@ use crate::{
     time::Millis,
 };
 
-/// Why a record was given up. Lambda's names; `Rejected` is ours.
+/// Why a record was given up. The first two are Lambda's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Reason {
     /// The function failed it as often as it may be tried.
     RetryAttemptsExhausted,
     /// It waited longer than it may.
     RecordAgeExceeded,
+    /// With nothing else it would be more than an event holds. Ours: Lambda tells of no such name.
+    PayloadLimitExceeded,
     /// The function said that trying again is of no use.
     Rejected,
 }

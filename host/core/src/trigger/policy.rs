@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::filter::Sieve;
 use crate::{
     catalog::{Shard, TriggerSettings},
+    event::Origin,
     limit,
 };
 
@@ -27,6 +28,8 @@ pub struct Policy {
     pub unpacks: bool,
     /// Which records are delivered; none: all.
     pub sieve: Option<Arc<Sieve>>,
+    /// Where the records come from, where the function takes events: a batch is then one event.
+    pub events: Option<Arc<Origin>>,
 }
 
 impl Policy {
@@ -43,6 +46,7 @@ impl Policy {
             age_ms: age.map(|seconds| seconds * 1000),
             unpacks: settings.unpack_aggregated_records,
             sieve: Sieve::new(&settings.filter_criteria, shard).map(Arc::new),
+            events: None,
         }
     }
 

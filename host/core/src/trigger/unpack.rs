@@ -10,6 +10,7 @@ use millstream_aggregate::{UserRecord, unpack_at_most};
 use super::{batch::Record, verdict::disorder};
 use crate::{
     batch::Columns,
+    event::{Origin, Room},
     limit,
     port::{Disposition, RecordFailure, Verdict},
 };
@@ -40,13 +41,17 @@ impl Unpacked {
     /// As many of `records` as a call has room for once they are unpacked. The first one is taken
     /// whatever it holds.
     #[must_use]
-    pub fn of<'a>(records: impl Iterator<Item = Record<'a>>) -> Self {
+    pub fn of<'a>(records: impl Iterator<Item = Record<'a>>, events: Option<&Origin>) -> Self {
         let (mut columns, mut firsts) = (Columns::default(), Vec::new());
+        let mut room = events.map(|origin| Room::new(origin, limit::EVENT_BYTES, None));
+        let alone = room.clone();
         for record in records {
-            let users = users(&record);
+            let users = users(&record, alone.clone());
             let count = columns.len() + users.len();
             let bytes = columns.keys.len() + columns.data.len() + payload(&users);
-            let is_full = count > limit::BATCH_RECORDS_MAX as usize || bytes > limit::BATCH_BYTES;
+            let is_full = count > limit::BATCH_RECORDS_MAX as usize
+                || bytes > limit::BATCH_BYTES
+                || !fits(&record, &users, room.as_mut());
             if is_full && !columns.is_empty() {
                 break;
             }
@@ -130,10 +135,11 @@ struct Place {
 }
 
 /// The user records that a record holds; itself where it is an ordinary one, or where it holds more
-/// than a call may be given.
-fn users<'a>(record: &Record<'a>) -> Vec<UserRecord<'a>> {
+/// than a call may be given; `event` is the room of an event that has nothing else in it.
+fn users<'a>(record: &Record<'a>, mut event: Option<Room<'_>>) -> Vec<UserRecord<'a>> {
     let held = unpack_at_most(record.data, limit::BATCH_RECORDS_MAX as usize);
     let held = held.filter(|users| payload(users) <= limit::RECORD_BYTES_MAX);
+    let held = held.filter(|users| fits(record, users, event.as_mut()));
     held.unwrap_or_else(|| {
         vec![UserRecord {
             partition_key: record.key,
@@ -141,6 +147,13 @@ fn users<'a>(record: &Record<'a>) -> Vec<UserRecord<'a>> {
             data: record.data,
         }]
     })
+}
+
+/// Whether all of a record's user records have room in the event, if it is one that they go into.
+fn fits(record: &Record<'_>, users: &[UserRecord<'_>], event: Option<&mut Room<'_>>) -> bool {
+    let Some(room) = event else { return true };
+    let mut users = users.iter();
+    users.all(|user| room.take(user.partition_key, user.data.len(), record.arrival))
 }
 
 fn payload(users: &[UserRecord<'_>]) -> usize {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod bisect;
+mod events;
 mod failures;
 mod filtered;
 mod filters;

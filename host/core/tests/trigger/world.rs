@@ -9,6 +9,7 @@ use millstream_core::{
     batch::Output,
     block::{BlockBuilder, Slice},
     catalog::{Catalog, NewStream, Request, Rules, key},
+    event::{self, Identity, Origin},
     port::{
         Commit, Disposition, GuestError, InvokeError, ModuleInfo, Page, ReadLimits, RecordFailure,
         Verdict,
@@ -83,6 +84,8 @@ pub(crate) struct World {
     pub(crate) filtered: u64,
     /// Pages that were read.
     pub(crate) reads: usize,
+    /// Where the records come from, where the function takes events.
+    events: Option<Arc<Origin>>,
 }
 
 impl World {
@@ -153,6 +156,24 @@ impl World {
             commits: 0,
             filtered: 0,
             reads: 0,
+            events: None,
+        }
+    }
+
+    /// The same with a function that takes events.
+    pub(crate) fn of_events(settings: Value) -> Self {
+        let world = Self::new(settings);
+        let Lane { trigger, shard, .. } = &world.lane;
+        let stream = &trigger.settings.stream;
+        let origin = Origin::new(
+            &Identity::default(),
+            stream,
+            &trigger.settings.function,
+            shard,
+        );
+        Self {
+            events: Some(Arc::new(origin)),
+            ..world
         }
     }
 
@@ -176,7 +197,18 @@ impl World {
         self.append(builder);
     }
 
-    /// The same with a record for each of `users`, in which so many user records are packed.
+    /// The same with a record for each of `sizes`, which says how many bytes of data it has.
+    pub(crate) fn put_sized(&mut self, sizes: &[usize]) {
+        let mut builder = BlockBuilder::default();
+        for &size in sizes {
+            let mut data = self.name();
+            data.resize(size, b' ');
+            builder.push("k", &data);
+        }
+        self.append(builder);
+    }
+
+    /// As [`World::put`], with a record for each of `users`, in which so many user records are packed.
     pub(crate) fn put_packed(&mut self, users: &[usize]) {
         let mut builder = BlockBuilder::default();
         for &users in users {
@@ -235,9 +267,37 @@ impl World {
         }
     }
 
+    /// The same with a function that is given events and answers text, which says of the records
+    /// what the trigger's setting makes of it.
+    pub(crate) fn run_events(&mut self, mut function: impl FnMut(&Value) -> String) {
+        let origin = Arc::clone(self.events.as_ref().unwrap());
+        let reports = self.lane.trigger.settings.reports_failures();
+        let mut call = |batch: &Batch, _| {
+            let columns = batch.columns();
+            let event = event::Event {
+                origin: &origin,
+                columns: &columns,
+                window: None,
+            };
+            let answer = function(&serde_json::from_slice(&event.write()).unwrap());
+            let said = event::answer::verdict(answer.as_bytes(), reports, &origin, &columns);
+            Ok(said.map_err(GuestError::from))
+        };
+        while !self.batches(&mut call) {
+            self.epoch += 1;
+        }
+    }
+
     /// Runs the lane until the host ends (false) or nothing is left to do (true).
     pub(crate) fn life(&mut self, function: &mut impl FnMut(&[usize], u32) -> Answer) -> bool {
-        let policy = Policy::of(&self.lane.trigger.settings, &self.lane.shard);
+        self.batches(&mut |batch: &Batch, attempt| function(&numbers(batch), attempt))
+    }
+
+    fn batches(&mut self, function: &mut impl FnMut(&Batch, u32) -> Answer) -> bool {
+        let policy = Policy {
+            events: self.events.clone(),
+            ..Policy::of(&self.lane.trigger.settings, &self.lane.shard)
+        };
         let (mut machine, mut action) = Machine::new(policy, Position::START);
         for _ in 0..20_000 {
             let event = match action {
@@ -260,10 +320,10 @@ impl World {
                     let at = self.now.0;
                     self.calls.push(Called {
                         at,
-                        records: records.clone(),
+                        records,
                         attempt,
                     });
-                    Event::Invoked(function(&records, attempt))
+                    Event::Invoked(function(&batch, attempt))
                 }
                 Action::Commit(effects) => {
                     self.commits += 1;
@@ -400,7 +460,11 @@ fn numbers(batch: &Batch) -> Vec<usize> {
 }
 
 fn number(data: &[u8]) -> usize {
-    std::str::from_utf8(data).unwrap().parse().unwrap()
+    std::str::from_utf8(data)
+        .unwrap()
+        .trim_end()
+        .parse()
+        .unwrap()
 }
 
 fn letter(data: &[u8]) -> Letter {
@@ -413,7 +477,7 @@ fn letter(data: &[u8]) -> Letter {
     Letter {
         record: letter["text"]
             .as_str()
-            .map_or_else(packed, |text| text.parse().unwrap()),
+            .map_or_else(packed, |text| number(text.as_bytes())),
         reason: text("reason"),
         attempts: letter["attempts"].as_u64().unwrap(),
         error: text("error"),

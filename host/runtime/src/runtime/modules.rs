@@ -5,16 +5,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millstream_core::{
     batch::Columns,
+    event::{Identity, Origin},
     name::{FunctionName, StreamName},
     port::{
         Call, GuestError, InvokeError, Invoked, Later, Limits, ModuleError, ModuleInfo, Modules,
-        ReadError, State,
     },
+    time::Millis,
 };
 use tokio::task;
 
 use super::{Bound, Callable, Runtime, Shared};
-use crate::{cache, call, compile, function::Function, options::RuntimeOptions, upload};
+use crate::{
+    cache, call, compile, function::Function, no_state::NoState, options::RuntimeOptions, upload,
+};
 
 impl Modules for Runtime {
     fn compile(
@@ -225,24 +228,20 @@ fn broken(error: impl std::fmt::Display) -> ModuleError {
 
 /// A call of nothing, to instantiate with.
 fn blank() -> Call {
+    let function = FunctionName::try_from("smoke-test").expect("the name is valid");
+    let stream = StreamName::try_from("none").expect("the name is valid");
+    let origin = Origin::supposed(&Identity::default(), &stream, &function, Millis(0));
     Call {
-        function: FunctionName::try_from("smoke-test").expect("the name is valid"),
+        function,
         version: 0,
-        stream: StreamName::try_from("none").expect("the name is valid"),
+        stream,
         shard_id: String::new(),
         attempt: 0,
         batch: Arc::new(Columns::default()),
+        origin: Arc::new(origin),
+        reports: false,
         state: Arc::new(NoState),
         limits: Limits::default(),
         config: Arc::default(),
-    }
-}
-
-#[derive(Debug)]
-struct NoState;
-
-impl State for NoState {
-    fn get_many(&self, keys: Vec<String>) -> Later<'static, Result<Vec<Option<Bytes>>, ReadError>> {
-        Box::pin(async move { Ok(vec![None; keys.len()]) })
     }
 }

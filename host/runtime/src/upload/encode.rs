@@ -1,16 +1,18 @@
-//! A core module that carries its interface becomes a component; any other is refused by name.
+//! A core module that carries its interface becomes a component, and so does a command for WASI
+//! preview 1; any other is refused by name.
 
 use millstream_core::port::ModuleError;
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
 use super::{refused, unreadable};
 
-const EXPECTED: &str = "expected is a component, or a core module with a `component-type` section \
-                        as wit-bindgen makes them";
+const EXPECTED: &str = "expected is a component, a core module with a `component-type` section as \
+                        wit-bindgen makes them, or a WASI command, which exports `_start`";
 
 /// What of a core module says how it wants to be run.
 #[derive(Debug, Default)]
@@ -22,25 +24,31 @@ struct Traits {
 
 pub(super) fn component(core: &[u8]) -> Result<Vec<u8>, ModuleError> {
     let traits = traits(core)?;
-    if !traits.interface {
-        let what = match (traits.start, traits.wasi) {
-            (true, true) => "a WASI command (it exports `_start`), which reads no batches",
-            (_, true) => "a core module for WASI without a component interface",
-            _ => "a core module without a component interface",
-        };
-        return Err(refused(format!("it is {what}; {EXPECTED}")));
-    }
-    encode(core).map_err(|error| refused(format!("no component can be made of it: {error:#}")))
+    let adapter = match &traits {
+        Traits {
+            interface: true, ..
+        } => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+        Traits {
+            start: true,
+            wasi: true,
+            ..
+        } => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+        Traits { wasi, .. } => {
+            let for_wasi = if *wasi { " for WASI" } else { "" };
+            return Err(refused(format!(
+                "it is a core module{for_wasi} without a component interface; {EXPECTED}"
+            )));
+        }
+    };
+    encode(core, adapter)
+        .map_err(|error| refused(format!("no component can be made of it: {error:#}")))
 }
 
-fn encode(core: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn encode(core: &[u8], adapter: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(core)?
-        .adapter(
-            WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-            WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        )?
+        .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
         .encode()
 }
 
@@ -79,13 +87,16 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_called_a_command() {
-        let command = refusal(
-            r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
-                (func (export "_start")))"#,
-        );
-        assert!(command.contains("WASI command"), "{command}");
-        assert!(command.contains("expected is a component"), "{command}");
+    fn a_command_of_preview_1_becomes_a_command() {
+        let command = r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_start") (call $exit (i32.const 0))))"#;
+        let component = component(&wat::parse_str(command).unwrap()).unwrap();
+        super::super::outline::of(&component)
+            .unwrap()
+            .check()
+            .unwrap();
     }
 
     #[test]

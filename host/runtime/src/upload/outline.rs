@@ -6,13 +6,12 @@ use millstream_core::port::ModuleError;
 use wasmparser::{ComponentTypeRef, Parser, Payload};
 
 use super::unreadable;
-use crate::function::{HANDLER_EXPORT, RECORD_HANDLER_EXPORT};
+use crate::function::{HANDLER_EXPORT, RECORD_HANDLER_EXPORT, RUN_INTERFACE};
 
 /// Our own interfaces, exactly as `wit/` has them.
-const OURS: [&str; 2] = [
-    "millstream:function/runtime@0.1.0",
-    "millstream:function/types@0.1.0",
-];
+const RUNTIME: &str = "millstream:function/runtime@0.1.0";
+/// Nothing but types, which a program has that is linked with the SDK.
+const TYPES: &str = "millstream:function/types@0.1.0";
 /// What the host has of WASI 0.2, any patch of it; files, environment and sockets are empty.
 const WASI: [&str; 27] = [
     "wasi:cli/environment",
@@ -85,7 +84,16 @@ impl Outline {
     pub(super) fn check(&self) -> Result<(), ModuleError> {
         let mut wrong = Vec::new();
         let has = |name: &str| self.exports.iter().any(|export| export == name);
-        if !has(HANDLER_EXPORT) && !has(RECORD_HANDLER_EXPORT) {
+        let takes_batches = has(HANDLER_EXPORT) || has(RECORD_HANDLER_EXPORT);
+        let is_command = !takes_batches && self.exports.iter().any(|name| is_run(name));
+        if is_command && self.imports.iter().any(|name| name == RUNTIME) {
+            wrong.push(
+                "it is a WASI command, whose answer is what it prints: it cannot import \
+                 `millstream:function/runtime`, which is for functions that take batches"
+                    .to_owned(),
+            );
+        }
+        if !takes_batches && !is_command {
             let seen = if self.exports.is_empty() {
                 "it exports nothing".to_owned()
             } else {
@@ -93,7 +101,8 @@ impl Outline {
             };
             wrong.push(format!(
                 "it has neither the export `{HANDLER_EXPORT}` of world handler nor \
-                 `{RECORD_HANDLER_EXPORT}` of world record-handler; {seen}"
+                 `{RECORD_HANDLER_EXPORT}` of world record-handler, and it is no command, which \
+                 exports `{RUN_INTERFACE}`; {seen}"
             ));
         }
         let unknown: Vec<_> = self
@@ -117,8 +126,14 @@ impl Outline {
     }
 }
 
+/// Whether an export is what makes a component a command.
+fn is_run(export: &str) -> bool {
+    let patch = export.strip_prefix(RUN_INTERFACE);
+    patch.is_some_and(|patch| patch.starts_with('.'))
+}
+
 fn is_known(import: &str) -> bool {
-    if OURS.contains(&import) {
+    if [RUNTIME, TYPES].contains(&import) {
         return true;
     }
     import
@@ -158,6 +173,27 @@ mod tests {
             !error.contains("wasi:io/poll") && !error.contains("not:mine"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_command_is_known_by_its_export_and_imports_nothing_of_ours() {
+        let command = |version: &str, import: &str| {
+            format!(
+                r#"(component {import}
+                    (instance $run)
+                    (export "wasi:cli/run@{version}" (instance $run)))"#
+            )
+        };
+        for version in ["0.2.0", "0.2.12"] {
+            check(&command(version, "")).unwrap();
+        }
+        for version in ["0.3.0", "0.20.0", "0.2"] {
+            let error = check(&command(version, "")).unwrap_err().to_string();
+            assert!(error.contains("`wasi:cli/run@0.2`"), "{error}");
+        }
+        let ours = r#"(import "millstream:function/runtime@0.1.0" (instance))"#;
+        let error = check(&command("0.2.0", ours)).unwrap_err().to_string();
+        assert!(error.contains("is a WASI command"), "{error}");
     }
 
     #[test]

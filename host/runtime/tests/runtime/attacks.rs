@@ -142,11 +142,23 @@ async fn traps_say_what_happened() {
         ("trap", "unreachable"),
         ("panic", "this is the guest's panic"),
         ("panic", "attack.rs:"),
-        ("exit 0", "exited with status 0"),
-        ("exit 3", "exited with status 1"),
     ] {
         match run(command(attack)).await.result {
             Err(GuestError::Trapped { message }) => assert!(message.contains(what), "{message}"),
+            other => panic!("{attack}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_exit_is_told_with_its_status() {
+    for (attack, told) in [("exit 0", 0), ("exit 3", 1)] {
+        match run(command(attack)).await.result {
+            Err(GuestError::Exited { status, message }) => {
+                assert_eq!(status, told);
+                let expected = format!("exited with status {told}");
+                assert!(message.contains(&expected), "{message}");
+            }
             other => panic!("{attack}: {other:?}"),
         }
     }
@@ -297,7 +309,12 @@ async fn many_traps_leave_nothing_behind() {
     for _ in 0..200 {
         for attack in ["trap", "exit 1"] {
             let invoked = runtime.call(command(attack)).await.unwrap();
-            assert!(matches!(invoked.result, Err(GuestError::Trapped { .. })));
+            let error = invoked.result.unwrap_err();
+            let trapped = matches!(
+                error,
+                GuestError::Trapped { .. } | GuestError::Exited { .. }
+            );
+            assert!(trapped, "{error}");
         }
     }
     verdict(command("pass out")).await;

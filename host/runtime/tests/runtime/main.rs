@@ -6,6 +6,7 @@
 mod answers;
 mod attacks;
 mod cached;
+mod commands;
 mod compiling;
 mod records;
 mod refused;

@@ -10,23 +10,29 @@ use std::{
 use bytes::Bytes;
 use millstream_core::{
     batch::Columns,
+    event::{Identity, Origin},
     name::{FunctionName, StreamName},
     port::{
         Call, GuestError, Invoke, Invoked, Later, Limits, ModuleInfo, Modules, ReadError, State,
         Verdict,
     },
+    time::Millis,
 };
 use millstream_runtime::{Runtime, RuntimeOptions};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 /// The component of `guests/hostile`, built once a run.
-static HOSTILE: LazyLock<Bytes> = LazyLock::new(|| {
+static HOSTILE: LazyLock<Bytes> = LazyLock::new(|| built("hostile"));
+/// The same of `guests/event`.
+static EVENT: LazyLock<Bytes> = LazyLock::new(|| built("event"));
+
+fn built(guest: &str) -> Bytes {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     // A directory of its own: the one of this build is locked.
     let target = root.join("target/guests");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args(["build", "--package", "guest-hostile", "--quiet"])
+        .args(["build", "--package", &format!("guest-{guest}"), "--quiet"])
         .args([
             "--target",
             "wasm32-wasip2",
@@ -39,13 +45,18 @@ static HOSTILE: LazyLock<Bytes> = LazyLock::new(|| {
         .status()
         .unwrap();
     assert!(status.success(), "the guest does not build");
-    let wasm = target.join("wasm32-wasip2/guest/guest_hostile.wasm");
+    let wasm = target.join(format!("wasm32-wasip2/guest/guest_{guest}.wasm"));
     std::fs::read(wasm).unwrap().into()
-});
+}
 
 /// The component of `guests/hostile`.
 pub(crate) fn hostile() -> Bytes {
     HOSTILE.clone()
+}
+
+/// The component of `guests/event`.
+pub(crate) fn event() -> Bytes {
+    EVENT.clone()
 }
 
 /// Options for tests, with `dir` for compiled components.
@@ -111,6 +122,17 @@ pub(crate) fn columns(records: &[(&str, &str)]) -> Columns {
     columns
 }
 
+/// Where the records of these calls come from.
+pub(crate) fn origin() -> Origin {
+    let stream = StreamName::try_from("in").unwrap();
+    Origin::supposed(
+        &Identity::default(),
+        &stream,
+        &name("hostile"),
+        Millis(5_000),
+    )
+}
+
 /// A call of `hostile`@1 with these records and the default limits.
 pub(crate) fn call(records: &[(&str, &str)]) -> Call {
     Call {
@@ -120,6 +142,8 @@ pub(crate) fn call(records: &[(&str, &str)]) -> Call {
         shard_id: "shardId-000000000007".into(),
         attempt: 2,
         batch: Arc::new(columns(records)),
+        origin: Arc::new(origin()),
+        reports: true,
         state: Arc::new(Stored::default()),
         limits: Limits::default(),
         config: Arc::new(BTreeMap::from([("color".into(), "blue".into())])),

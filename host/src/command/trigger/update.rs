@@ -46,6 +46,13 @@ struct Changes {
     /// Whether to give the function the records that Amazon's producer library packed into one.
     #[arg(long, value_name = "true|false")]
     unpack_aggregated_records: Option<bool>,
+    /// What the answer of a function that takes events says: which records failed.
+    #[arg(long, value_name = "TYPE", value_parser = ["ReportBatchItemFailures"],
+        conflicts_with = "no_function_response_types")]
+    function_response_types: Option<String>,
+    /// Do not look into the answer of the function.
+    #[arg(long)]
+    no_function_response_types: bool,
     /// Deliver only records that match this pattern, instead of those before; may be given up to ten
     /// times, then a record must match one of them.
     #[arg(long, value_name = "PATTERN", conflicts_with = "no_filter")]
@@ -91,6 +98,12 @@ impl Update {
             "unpack_aggregated_records",
             json!(changes.unpack_aggregated_records),
         );
+        if changes.no_function_response_types {
+            set("function_response_types", json!([]));
+        }
+        if let Some(kind) = &changes.function_response_types {
+            set("function_response_types", json!([kind]));
+        }
         if changes.no_filter || !changes.filter.is_empty() {
             set("filter_criteria", super::criteria(&changes.filter));
         }
@@ -154,6 +167,19 @@ mod tests {
         assert_eq!(of("--batch-size 1"), json!([{"pattern": "old"}]));
         assert_eq!(of("--filter {}"), json!([{"pattern": "{}"}]));
         assert_eq!(of("--no-filter"), json!([]));
+    }
+
+    #[test]
+    fn reports_of_failures_are_asked_for_or_not() {
+        let of = |options: &str| {
+            let merged = update(options).unwrap().merged(&present()).unwrap();
+            merged["function_response_types"].clone()
+        };
+        let asked = of("--function-response-types ReportBatchItemFailures");
+        assert_eq!(asked, json!(["ReportBatchItemFailures"]));
+        assert_eq!(of("--no-function-response-types"), json!([]));
+        assert_eq!(of("--batch-size 1"), Value::Null);
+        assert!(update("--function-response-types Other").is_err());
     }
 
     #[test]

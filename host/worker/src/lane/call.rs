@@ -55,6 +55,8 @@ impl Task {
             shard_id: spec.shard_id.clone(),
             attempt,
             batch: batch.columns(),
+            origin: Arc::clone(&spec.origin),
+            reports: trigger.settings.reports_failures(),
             state: Arc::new(LaneState {
                 log: Arc::clone(&self.world.log),
                 trigger: trigger.id,

@@ -109,6 +109,7 @@ pub(crate) fn error(message: &str) -> Answer {
 pub(crate) fn answer(result: Result<Verdict, GuestError>) -> Answer {
     Ok(Invoked {
         result,
+        answer: None,
         logs: Vec::new(),
         logs_dropped: 0,
         usage: Usage::default(),

@@ -17,6 +17,8 @@ pub(super) struct Answer<'a> {
     outputs: Vec<OutputView<'a>>,
     state: Vec<StateView<'a>>,
     failures: Vec<FailureView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Datum<'a>>,
     error: Option<&'a GuestError>,
     logs: Vec<LogView<'a>>,
     logs_dropped: u64,
@@ -68,6 +70,7 @@ impl<'a> Answer<'a> {
     pub(super) fn of(function: &'a FunctionName, version: u64, invoked: &'a Invoked) -> Self {
         let Invoked {
             result,
+            answer,
             logs,
             logs_dropped,
             usage,
@@ -92,6 +95,7 @@ impl<'a> Answer<'a> {
             outputs,
             state,
             failures,
+            answer: answer.as_ref().map(|answer| Datum::of(answer)),
             error: result.as_ref().err(),
             logs: logs.iter().map(log_view).collect(),
             logs_dropped: *logs_dropped,

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fmt};
 use bytes::Bytes;
 use millstream_core::{
     batch::Columns,
+    catalog::FunctionResponseType,
     limit::{BATCH_BYTES, BATCH_RECORDS_MAX},
     name::StreamName,
     position::Position,
@@ -32,6 +33,8 @@ pub(super) struct Asked {
     pub(super) stream: Option<StreamName>,
     #[serde(default = "no_state", deserialize_with = "state")]
     pub(super) state: Result<BTreeMap<String, Bytes>, NativeError>,
+    #[serde(default)]
+    pub(super) function_response_types: Vec<FunctionResponseType>,
 }
 
 #[derive(Debug, Deserialize)]

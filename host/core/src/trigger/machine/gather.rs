@@ -11,7 +11,7 @@ use crate::{
     time::Millis,
     trigger::{
         batch::{Batch, Room},
-        checkpoint::Checkpoint,
+        checkpoint::{Checkpoint, Pending},
         discard::Reason,
         effect::Effects,
     },
@@ -156,8 +156,24 @@ impl Machine {
             let fate = (Reason::RecordAgeExceeded, error.unwrap_or_else(late));
             return self.discard(now, Arc::new(batch), old, fate, pending);
         }
+        self.deliver(now, batch, pending)
+    }
+
+    /// Calls the function with as much of the batch as a call has room for.
+    fn deliver(&mut self, now: Millis, mut batch: Batch, pending: Option<Pending>) -> Action {
+        let events = self.policy.events.clone();
+        if let Some(origin) = &events {
+            let fitting = batch.fitting(origin);
+            if fitting == 0 {
+                let most = limit::EVENT_BYTES;
+                let error = format!("an event of this record alone has more than {most} bytes");
+                let fate = (Reason::PayloadLimitExceeded, error.into());
+                return self.discard(now, Arc::new(batch), 1, fate, pending);
+            }
+            batch.cut(fitting);
+        }
         self.call(if self.policy.unpacks {
-            batch.unpack()
+            batch.unpack(events.as_deref())
         } else {
             batch
         })

@@ -34,7 +34,10 @@ impl Machine {
                 Folded::Within { record: 0, reason } => {
                     return self.fail(now, batch, reason.into(), Blame::First);
                 }
-                Folded::Within { record, .. } => return self.call(batch.before(record)),
+                Folded::Within { record, .. } => {
+                    let events = self.policy.events.as_deref();
+                    return self.call(batch.before(record, events));
+                }
             },
             failed => failed,
         };

@@ -4,7 +4,7 @@ use millstream_aggregate::pack;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{position::Position, time::Millis};
+use crate::{event::Identity, position::Position, time::Millis};
 
 /// A record of the test: its data.
 type Data = Vec<u8>;
@@ -24,12 +24,17 @@ fn aggregate(users: usize, size: usize) -> Data {
 }
 
 fn unpacked(records: &[Data]) -> Unpacked {
-    Unpacked::of((0..).zip(records).map(|(at, data)| Record {
+    unpacked_for(records, None)
+}
+
+fn unpacked_for(records: &[Data], events: Option<&Origin>) -> Unpacked {
+    let records = (0..).zip(records).map(|(at, data)| Record {
         position: Position::new(1, at),
         arrival: Millis(at * 10),
         key: "outer",
         data,
-    }))
+    });
+    Unpacked::of(records, events)
 }
 
 fn failed(index: u32, disposition: Disposition) -> RecordFailure {
@@ -213,4 +218,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_record_that_unpacks_to_more_than_an_event_is_handed_over_whole() {
+    let (stream, function) = ("s".try_into().unwrap(), "f".try_into().unwrap());
+    let origin = Origin::supposed(&Identity::default(), &stream, &function, Millis(0));
+    // Ten thousand of them have 5 MB of an event beside their data.
+    let (small, large) = (aggregate(10_000, 1), aggregate(10_000, 250));
+    let records = [small, large, b"after".to_vec()];
+    let unpacked = unpacked_for(&records, Some(&origin));
+    assert_eq!((unpacked.records(), unpacked.columns().len()), (1, 10_000));
+    let unpacked = unpacked_for(&records[1..], Some(&origin));
+    assert_eq!((unpacked.records(), unpacked.columns().len()), (2, 2));
+    assert_eq!(unpacked.columns().datum(0), records[1]);
+    // Without an event there is room for it.
+    assert_eq!(unpacked_for(&records[1..], None).columns().len(), 10_000);
 }

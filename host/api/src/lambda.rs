@@ -52,6 +52,9 @@ const BODY_BYTES: usize = 1 << 20;
 /// Modules that are taken out of their bodies at once.
 const UNPACKED_AT_ONCE: usize = 2;
 
+/// Events that wait for their functions, or run, while nobody waits for an answer.
+const EVENTS_WAITING: usize = 64;
+
 /// What the operations share.
 #[derive(Debug)]
 struct Lambda {
@@ -60,6 +63,8 @@ struct Lambda {
     /// Held while a mapping is looked at and changed, so that no two changes undo one another.
     mappings: Mutex<()>,
     unpacking: Semaphore,
+    /// For events that nobody waits for.
+    later: Arc<Semaphore>,
     counters: Vec<Arc<Route>>,
     unknown: Arc<Route>,
 }
@@ -72,6 +77,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         admission,
         mappings: Mutex::default(),
         unpacking: Semaphore::new(UNPACKED_AT_ONCE),
+        later: Arc::new(Semaphore::new(EVENTS_WAITING)),
         counters: counters.collect(),
         unknown: app.metrics.route("UnknownLambda"),
         app,
@@ -164,7 +170,7 @@ async fn act(call: &Call<'_>) -> Result<Answer, Fault> {
         "GetFunctionConcurrency" => concurrency::get(call),
         "GetFunctionConfiguration" => function::get_configuration(call),
         "GetPolicy" => permission::get(call),
-        "Invoke" => invoke::answer(call),
+        "Invoke" => invoke::answer(call).await,
         "ListAliases" => alias::list(call),
         "ListEventSourceMappings" => mapping::list(call),
         "ListFunctions" => function::list(call),
@@ -197,8 +203,10 @@ fn success(answer: Answer) -> Response<Body> {
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json);
     }
-    headers.extend(further);
     identify(headers);
+    for (name, value) in further {
+        headers.insert(name, value);
+    }
     response
 }
 

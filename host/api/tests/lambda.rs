@@ -4,6 +4,7 @@ mod aliases;
 mod client;
 mod front_door;
 mod functions;
+mod invoke;
 mod mappings;
 mod policies;
 mod reads;

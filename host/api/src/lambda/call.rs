@@ -61,6 +61,14 @@ impl Answer {
         Self::of(StatusCode::OK, value)
     }
 
+    /// Adds a header.
+    pub(super) fn add(&mut self, name: HeaderName, value: &str) {
+        // What is shown is ASCII.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+    }
+
     /// 204 and nothing.
     pub(super) fn empty() -> Self {
         Self {

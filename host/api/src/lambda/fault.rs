@@ -85,6 +85,25 @@ impl Fault {
         Self::of(StatusCode::TOO_MANY_REQUESTS, name, message)
     }
 
+    /// What a function is invoked with is no JSON.
+    pub(super) fn content(message: impl Into<String>) -> Self {
+        let name = "InvalidRequestContentException";
+        Self::of(StatusCode::BAD_REQUEST, name, message)
+    }
+
+    /// An event is longer than it may be.
+    pub(super) fn event_too_large(bytes: usize, limit: usize) -> Self {
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        let message = format!("{bytes} byte payload is too large (limit {limit} bytes)");
+        Self::of(status, "RequestTooLargeException", message)
+    }
+
+    /// A function cannot be called at the moment.
+    pub(super) fn not_ready(message: impl Into<String>) -> Self {
+        let name = "ResourceNotReadyException";
+        Self::of(StatusCode::BAD_GATEWAY, name, message)
+    }
+
     /// A body is longer than the operation takes.
     pub(super) fn too_large(limit: usize, operation: &str) -> Self {
         let status = StatusCode::PAYLOAD_TOO_LARGE;
@@ -104,10 +123,7 @@ impl Fault {
         let message = format!("{operation} is not supported by Millstream.");
         match operation {
             // Its model has no exception for parameters.
-            "InvokeAsync" => {
-                let name = "InvalidRequestContentException";
-                Self::of(StatusCode::BAD_REQUEST, name, message)
-            }
+            "InvokeAsync" => Self::content(message),
             _ => Self::parameter(message),
         }
     }

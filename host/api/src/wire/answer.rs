@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{eventstream, form::Form};
 use crate::{admit::Share, error::Fault};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// Bytes of the second id, as Amazon has them.

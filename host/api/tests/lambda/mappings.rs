@@ -67,7 +67,8 @@ async fn every_setting_is_taken_and_changed() {
         "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1_699_999_999.5,
         "BatchSize": 7, "MaximumBatchingWindowInSeconds": 3, "MaximumRetryAttempts": 2,
         "MaximumRecordAgeInSeconds": 60, "BisectBatchOnFunctionError": true,
-        "ParallelizationFactor": 1, "TumblingWindowInSeconds": 0, "FunctionResponseTypes": [],
+        "ParallelizationFactor": 1, "TumblingWindowInSeconds": 0,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "DestinationConfig": {"OnFailure": {"Destination": stream_arn("dead")}},
         "FilterCriteria": {"Filters": [{"Pattern": "{\"data\": {\"a\": [1]}}"}]},
     });

@@ -1,12 +1,9 @@
-//! The reads that tools make of every function, Invoke, and what is not served.
+//! The reads that tools make of every function, and what is not served.
 
-use axum::{
-    body::Body,
-    http::{Method, Request},
-};
+use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::client::{FUNCTIONS, call, function_arn, get, send, with_function};
+use super::client::{call, function_arn, get, with_function};
 
 #[tokio::test]
 async fn terraform_finds_what_it_asks_for() {
@@ -76,26 +73,4 @@ async fn what_is_not_served_says_so() {
         let message = format!("{name} is not supported by Millstream.");
         answer.is(400, "InvalidParameterValueException", &message);
     }
-}
-
-#[tokio::test]
-async fn a_dry_run_tells_whether_a_function_is_there() {
-    let world = with_function("f").await;
-    let invoke = |name: &str, kind: &str| {
-        let request = Request::post(format!("{FUNCTIONS}/{name}/invocations"))
-            .header("x-amz-invocation-type", kind)
-            .body(Body::from("[1]"))
-            .unwrap();
-        send(&world, request)
-    };
-    invoke("f", "DryRun").await.ok(204);
-    let missing = format!("Function not found: {}", function_arn("absent"));
-    invoke("absent", "DryRun")
-        .await
-        .is(404, "ResourceNotFoundException", &missing);
-    assert_eq!(invoke("f", "Event").await.status, 400);
-    assert_eq!(
-        invoke("f", "Other").await.headers["x-amzn-errortype"],
-        "ValidationException"
-    );
 }

@@ -1,6 +1,9 @@
 //! What clients may say of a mapping, and what it comes to in a trigger.
 
-use millstream_core::{catalog::TriggerSettings, trigger::FilterCriteria};
+use millstream_core::{
+    catalog::{TriggerSettings, trigger::FunctionResponseType},
+    trigger::FilterCriteria,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,7 +53,7 @@ pub(super) struct Settings {
     bisect_batch_on_function_error: Option<bool>,
     parallelization_factor: Option<u32>,
     tumbling_window_in_seconds: Option<u32>,
-    function_response_types: Option<Vec<String>>,
+    function_response_types: Option<Vec<FunctionResponseType>>,
     filter_criteria: Option<Value>,
     destination_config: Option<Value>,
     #[serde(rename = "KMSKeyArn")]
@@ -145,7 +148,7 @@ impl Settings {
     /// The settings that triggers do not have yet: nothing but their defaults.
     ///
     /// Each that they get is set here and shown in [`show_further`].
-    fn further(&self, _settings: &mut TriggerSettings) -> Result<(), Fault> {
+    fn further(&self, settings: &mut TriggerSettings) -> Result<(), Fault> {
         let default_alone = |name: &str, default: &str| {
             Err(Fault::parameter(format!(
                 "{name} other than {default} is not supported by Millstream yet."
@@ -157,19 +160,18 @@ impl Settings {
         if self.tumbling_window_in_seconds.is_some_and(|n| n != 0) {
             return default_alone("TumblingWindowInSeconds", "0");
         }
-        let types = self.function_response_types.as_ref();
-        if types.is_some_and(|types| !types.is_empty()) {
-            return default_alone("FunctionResponseTypes", "[]");
+        if let Some(types) = &self.function_response_types {
+            settings.function_response_types.clone_from(types);
         }
         Ok(())
     }
 }
 
 /// Adds what [`Settings::further`] sets.
-pub(super) fn show_further(_settings: &TriggerSettings, shown: &mut Value) {
+pub(super) fn show_further(settings: &TriggerSettings, shown: &mut Value) {
     shown["ParallelizationFactor"] = 1.into();
     shown["TumblingWindowInSeconds"] = 0.into();
-    shown["FunctionResponseTypes"] = json!([]);
+    shown["FunctionResponseTypes"] = json!(settings.function_response_types);
 }
 
 /// Whether there is more than the words for nothing.

@@ -67,10 +67,15 @@ impl Host {
     }
 
     pub(crate) async fn upload(&mut self, name: &str) {
+        self.upload_for("handler", name).await;
+    }
+
+    /// Gives a function a version of that world.
+    pub(crate) async fn upload_for(&mut self, world: &str, name: &str) {
         let module = ModuleInfo {
             hash: name.to_owned(),
             size: 0,
-            world: "handler".into(),
+            world: world.into(),
             imports: Vec::new(),
         };
         self.apply(Request::PutFunction {

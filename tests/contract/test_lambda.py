@@ -1,5 +1,6 @@
 """The Lambda API as boto3 and the `aws` command use it: from an archive to records that flow."""
 
+import base64
 import io
 import itertools
 import json
@@ -186,6 +187,53 @@ def test_an_alias_moves_records_from_version_to_version(functions, kinesis, make
     before = len(read(two))
     put(kinesis, source, "z")
     until(lambda: read(two), lambda records: len(records) == before + 1)
+
+
+def test_a_program_that_takes_events_is_invoked(functions, make):
+    name = make(Code={"ZipFile": archive("event")})
+    answer = functions.invoke(FunctionName=name, Payload=b'{"Records": []}', LogType="Tail")
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    assert "FunctionError" not in answer
+    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert log.startswith(f"START RequestId: {answer['ResponseMetadata']['RequestId']} Version: ")
+    assert "REPORT RequestId: " in log
+    answer = functions.invoke(FunctionName=name, Payload=event("error as asked"))
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert "errorMessage" in json.loads(answer["Payload"].read())
+    later = functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+    assert later["StatusCode"] == 202
+    tried = functions.invoke(FunctionName=name, InvocationType="DryRun")
+    assert tried["StatusCode"] == 204
+    with pytest.raises(functions.exceptions.InvalidRequestContentException):
+        functions.invoke(FunctionName=name, Payload=b"{")
+
+
+def test_a_function_of_batches_takes_no_event(functions, make):
+    name = make()
+    with pytest.raises(functions.exceptions.InvalidParameterValueException):
+        functions.invoke(FunctionName=name, Payload=b"{}")
+
+
+def event(data):
+    """An event of one record, as Lambda makes them of Kinesis's."""
+    record = {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "k",
+            "sequenceNumber": "1",
+            "data": base64.b64encode(data.encode()).decode(),
+            "approximateArrivalTimestamp": 1.5,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": "shardId-000000000000:1",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": ROLE,
+        "awsRegion": "us-east-1",
+        "eventSourceARN": stream_arn("s"),
+    }
+    return json.dumps({"Records": [record]}).encode()
 
 
 def test_what_is_set_survives_a_restart(tmp_path):

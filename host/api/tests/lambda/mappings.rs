@@ -167,6 +167,12 @@ async fn refusals_are_amazons() {
     ] {
         post(&world, MAPPINGS, asked).await.is(400, name, &message);
     }
+    assert_eq!(world.app.control.catalog().triggers().count(), 0);
+}
+
+#[tokio::test]
+async fn destinations_outside_the_host_are_refused() {
+    let world = world().await;
     for arn in [
         "arn:aws:sqs:us-east-1:123456789012:q",
         "arn:aws:sns:us-east-1:123456789012:t",

@@ -307,25 +307,20 @@ impl Change {
             Self::Publish { description } => publish_as_it_is(function, description, revision)?,
             Self::Unpublish(number) => unpublish(function, number)?,
             Self::CreateAlias(name, settings) => {
-                if function.aliases.contains_key(&name) {
-                    return Err(FunctionRefused::AliasExists(name));
-                }
-                if function.aliases.len() >= limit::FUNCTION_ALIASES {
-                    return Err(FunctionRefused::TooManyAliases);
-                }
-                let alias = settings.checked(function, revision)?;
-                function.aliases.insert(name, alias);
+                create_alias(function, name, settings, revision)?;
             }
             Self::UpdateAlias {
                 name,
                 expected,
                 settings,
             } => {
-                let Some(before) = function.aliases.get(&name) else {
-                    return Err(FunctionRefused::NoAlias(name));
-                };
-                if expected.is_some_and(|expected| expected != before.revision) {
-                    return Err(FunctionRefused::Revision);
+                let held = function.aliases.get(&name).map(|alias| alias.revision);
+                match held {
+                    None => return Err(FunctionRefused::NoAlias(name)),
+                    Some(held) if expected.is_some_and(|expected| expected != held) => {
+                        return Err(FunctionRefused::Revision);
+                    }
+                    Some(_) => {}
                 }
                 let alias = settings.checked(function, revision)?;
                 function.aliases.insert(name, alias);
@@ -380,6 +375,23 @@ fn unpublish(function: &mut Function, number: u64) -> Result<(), FunctionRefused
         Some(_) => Ok(()),
         None => Err(FunctionRefused::NoVersion(number)),
     }
+}
+
+fn create_alias(
+    function: &mut Function,
+    name: AliasName,
+    settings: AliasSettings,
+    revision: u64,
+) -> Result<(), FunctionRefused> {
+    if function.aliases.contains_key(&name) {
+        return Err(FunctionRefused::AliasExists(name));
+    }
+    if function.aliases.len() >= limit::FUNCTION_ALIASES {
+        return Err(FunctionRefused::TooManyAliases);
+    }
+    let alias = settings.checked(function, revision)?;
+    function.aliases.insert(name, alias);
+    Ok(())
 }
 
 fn permit(held: &mut Vec<Permission>, new: Permission) -> Result<(), FunctionRefused> {

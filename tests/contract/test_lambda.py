@@ -215,6 +215,32 @@ def test_a_function_of_batches_takes_no_event(functions, make):
         functions.invoke(FunctionName=name, Payload=b"{}")
 
 
+def test_a_reservation_bounds_the_calls(functions, kinesis, make, make_stream, read):
+    source, out = make_stream(), make_stream()
+    name = make(to=out)
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    mapping = functions.create_event_source_mapping(
+        FunctionName=name, EventSourceArn=stream_arn(source), StartingPosition="LATEST"
+    )
+    put(kinesis, source, "x")
+    look = functions.get_event_source_mapping
+    until(
+        lambda: look(UUID=mapping["UUID"])["LastProcessingResult"],
+        lambda result: result == "PROBLEM: Function call failed",
+    )
+    assert read(out) == []
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    until(lambda: read(out), lambda records: len(records) == 1)
+    events = make(Code={"ZipFile": archive("event")})
+    functions.put_function_concurrency(FunctionName=events, ReservedConcurrentExecutions=0)
+    with pytest.raises(functions.exceptions.TooManyRequestsException) as throttled:
+        functions.invoke(FunctionName=events)
+    reason = throttled.value.response["Reason"]
+    assert reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    functions.delete_function_concurrency(FunctionName=events)
+    assert functions.invoke(FunctionName=events)["StatusCode"] == 200
+
+
 def event(data):
     """An event of one record, as Lambda makes them of Kinesis's."""
     record = {

@@ -60,7 +60,7 @@ impl Plane {
         inner.workers.reconcile(inner.catalog.load_full()).await;
     }
 
-    /// Makes `function`@`version` callable, unless a newer upload or a delete came first.
+    /// Makes `function`@`version` callable, unless it is needed no more.
     /// Triggers that waited for it try again at once.
     pub(crate) async fn bind_current(
         &self,
@@ -71,10 +71,12 @@ impl Plane {
         let _turn = inner.turn.lock().await;
         let catalog = inner.catalog.load_full();
         let current = catalog.function(function.as_str());
-        let Some(current) = current.filter(|f| f.version == version) else {
+        let mut uploads = current.into_iter().flat_map(|current| current.uploads());
+        let Some((_, module)) = uploads.find(|(uploaded, _)| *uploaded == version) else {
             return Ok(());
         };
-        let hash = current.module.hash.clone();
+        let hash = module.hash.clone();
+        drop(uploads);
         inner.modules.bind(function.clone(), version, hash).await?;
         inner.workers.reconcile(catalog).await;
         Ok(())
@@ -130,20 +132,13 @@ impl Inner {
     async fn carry_out(self: Arc<Self>, request: Request) -> Result<Change, ControlError> {
         let _turn = self.turn.lock().await;
         let before = self.catalog.load_full();
-        let uploaded = match &request {
-            Request::PutFunction { name, .. } => Some(name.clone()),
-            _ => None,
-        };
-        let deleted = match &request {
-            Request::DeleteFunction { name } => Some(name.clone()),
-            _ => None,
-        };
+        let function = request.function().cloned();
         let change = before.decide(request, clock::now(), &self.rules)?;
-        if let Some(name) = &uploaded {
-            self.bind(&change.catalog, name).await?;
+        if let Some(name) = &function {
+            self.bind(&before, &change.catalog, name).await?;
         }
         if let Err(error) = self.log.commit(change.commit.clone()).await {
-            if let Some(name) = &uploaded {
+            if let Some(name) = &function {
                 self.forget_all_but(&before, name);
             }
             self.reread_if_unknown(&error).await?;
@@ -152,7 +147,7 @@ impl Inner {
         let after = Arc::new(change.catalog.clone());
         self.publish(&after);
         self.workers.reconcile(Arc::clone(&after)).await;
-        if let Some(name) = uploaded.or(deleted) {
+        if let Some(name) = function {
             self.forget_all_but(&after, &name);
         }
         if !change.orphans.is_empty() {
@@ -166,10 +161,20 @@ impl Inner {
         self.changes.send_replace(());
     }
 
-    async fn bind(&self, catalog: &Catalog, name: &FunctionName) -> Result<(), ModuleError> {
-        let function = catalog
-            .function(name.as_str())
-            .expect("the change put this function there");
+    /// Makes what was uploaded callable, where the change from `before` to `after` is an upload.
+    async fn bind(
+        &self,
+        before: &Catalog,
+        after: &Catalog,
+        name: &FunctionName,
+    ) -> Result<(), ModuleError> {
+        let version = |catalog: &Catalog| catalog.function(name.as_str()).map(|f| f.version);
+        let Some(function) = after.function(name.as_str()) else {
+            return Ok(());
+        };
+        if version(before) == Some(function.version) {
+            return Ok(());
+        }
         let hash = function.module.hash.clone();
         self.modules
             .bind(name.clone(), function.version, hash)
@@ -178,8 +183,10 @@ impl Inner {
 
     /// Calls that run already keep what they have; only new ones see that the others are gone.
     fn forget_all_but(&self, catalog: &Catalog, name: &FunctionName) {
-        let keep = catalog.function(name.as_str()).map(|f| f.version);
-        self.modules.unbind(name, keep);
+        let function = catalog.function(name.as_str());
+        let uploads = function.into_iter().flat_map(|function| function.uploads());
+        let keep: Vec<u64> = uploads.map(|(version, _)| version).collect();
+        self.modules.unbind(name, &keep);
     }
 
     /// After a commit whose outcome is unknown, the log alone knows what exists.

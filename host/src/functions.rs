@@ -32,8 +32,8 @@ enum LoadError {
 pub(crate) async fn bind_all(plane: &Plane, modules: &Arc<dyn Modules>) -> Vec<Arc<Function>> {
     let room = Arc::new(Semaphore::new(BINDS_AT_ONCE));
     let mut binds = JoinSet::new();
-    for function in plane.catalog().functions() {
-        let (function, modules) = (Arc::clone(function), Arc::clone(modules));
+    for function in plane.catalog().functions().flat_map(each) {
+        let modules = Arc::clone(modules);
         let room = Arc::clone(&room);
         binds.spawn(async move {
             let _permit = room.acquire().await;
@@ -46,6 +46,17 @@ pub(crate) async fn bind_all(plane: &Plane, modules: &Arc<dyn Modules>) -> Vec<A
     }
     let missing = binds.join_all().await;
     missing.into_iter().flatten().collect()
+}
+
+/// The function and its published versions, as long as they are of different uploads.
+fn each(function: &Arc<Function>) -> Vec<Arc<Function>> {
+    let mut all = vec![Arc::clone(function)];
+    for published in function.published.values() {
+        if !all.iter().any(|other| other.version == published.version) {
+            all.push(Arc::clone(published));
+        }
+    }
+    all
 }
 
 /// Compiles `functions` anew, one after another, from the bytes that were uploaded.

@@ -15,6 +15,7 @@ mod housekeeping;
 mod interrupt;
 mod metrics;
 mod output;
+mod reserve;
 mod settings;
 mod storage;
 mod sweep;

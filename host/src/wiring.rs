@@ -11,7 +11,7 @@ use millstream_api::{
 use millstream_channel::Deliveries;
 use millstream_core::{
     catalog::{Catalog, Rules, UnreadableCatalogError, key},
-    port::{Invoke, Modules, ReadError},
+    port::{Control, Invoke, Modules, ReadError},
 };
 use millstream_log::OpenError;
 use millstream_queue::Desks;
@@ -30,6 +30,7 @@ use crate::{
     demand,
     door::{self, DoorError},
     functions, housekeeping, metrics,
+    reserve::Reserved,
     settings::{GuestSettings, Settings},
     storage::Storage,
     sweep,
@@ -99,7 +100,8 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         account: settings.account.clone(),
         region: settings.region.clone(),
     });
-    let invoke: Arc<dyn Invoke> = runtime.clone();
+    let reserved = Reserved::new(runtime.clone());
+    let invoke: Arc<dyn Invoke> = reserved.clone();
     let modules: Arc<dyn Modules> = runtime.clone();
     let workers = Workers::new(
         Arc::clone(&log),
@@ -122,9 +124,11 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     );
     let channels = Deliveries::new(Arc::clone(&log), clock::now, channels::options(settings));
     let queues = Desks::new(Arc::clone(&log), Arc::new(plane.clone()), clock::now);
+    let control: Arc<dyn Control> = Arc::new(plane.clone());
+    reserved.follow(&control);
     let app = App {
         log: Arc::clone(&log),
-        control: Arc::new(plane.clone()),
+        control,
         modules: Arc::clone(&modules),
         invoke,
         triggers: workers.clone(),

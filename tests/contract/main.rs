@@ -28,6 +28,7 @@ fn amazons_clients_find_what_they_expect() -> Result<()> {
         .current_dir(home.path())
         .env("MILLSTREAM_URL", &host.api.url)
         .env("MILLSTREAM_BINARY", build::binary()?)
+        .env("MILLSTREAM_GUESTS", build::guests()?)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // Nothing of the person who runs the tests: no profile, no key, no region.
         .env("HOME", home.path())

@@ -101,7 +101,19 @@ pub fn claimed(asked: &Asked<'_>) -> Result<Signer, AuthFault> {
     Ok(scope.signer())
 }
 
-pub(crate) use self::access::{Proof, proof, verify_native};
+pub(crate) use self::{
+    access::{Proof, proof, verify_native},
+    canonical::percent_decoded,
+};
+
+/// Names and values of a query, decoded.
+pub(crate) fn query(query: &str) -> Vec<(String, String)> {
+    let decoded = |text| String::from_utf8_lossy(&percent_decoded(text)).into_owned();
+    let pairs = canonical::parameters(query);
+    pairs
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! HTTP in, AWS shapes and our own out. Sole owner of hyper and axum.
 //!
 //! A request meets the modules in this order: `server` accepts the connection and runs its deadlines,
-//! `admit` refuses what is too big, `wire` decodes, `kinesis` or `native` decide with core and answer.
+//! `admit` refuses what is too big, `wire` decodes, `kinesis`, `lambda` or `native` decide with core and answer.
 
 pub mod app;
 pub mod auth;
@@ -13,6 +13,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod kinesis;
+mod lambda;
 pub mod quota;
 mod wire;
 

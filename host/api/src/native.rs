@@ -15,7 +15,7 @@ mod linger;
 pub mod metrics;
 mod streams;
 mod tail;
-mod triggers;
+pub(crate) mod triggers;
 
 use std::sync::Arc;
 

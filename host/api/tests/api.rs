@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod kinesis;
+mod lambda;
 mod model;
 mod native;
 mod server;

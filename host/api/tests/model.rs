@@ -194,6 +194,7 @@ impl Model {
             updated: START,
             settings,
             starts: BTreeMap::new(),
+            tags: BTreeMap::new(),
         };
         self.install(format!("c/t/{name}"), &trigger);
     }
@@ -462,7 +463,7 @@ impl Modules for Nothing {
         ready(Ok(()))
     }
 
-    fn unbind(&self, _function: &FunctionName, _keep: Option<u64>) {}
+    fn unbind(&self, _function: &FunctionName, _keep: &[u64]) {}
 
     fn fault(&self, _function: &FunctionName, _version: u64) -> Option<String> {
         None

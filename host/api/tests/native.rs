@@ -10,4 +10,4 @@ mod ingest;
 mod streams;
 mod tail;
 mod triggers;
-mod world;
+pub(crate) mod world;

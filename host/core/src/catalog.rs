@@ -21,7 +21,7 @@ pub use self::{
     account::Account,
     change::{Change, Refused, Request, Rules, StreamChange},
     channel::Channel,
-    function::Function,
+    function::{Function, Qualifier, Route},
     queue::Queue,
     stream::{NewStream, Shard, Status, Stream, Transition},
     trigger::{FunctionResponseType, StartingPosition, Trigger, TriggerSettings},
@@ -174,6 +174,13 @@ impl Catalog {
     #[must_use]
     pub fn function(&self, name: &str) -> Option<&Arc<Function>> {
         self.functions.get(name)
+    }
+
+    /// What a trigger with these settings calls; nothing where that does not exist.
+    #[must_use]
+    pub fn callee(&self, settings: &TriggerSettings) -> Option<Route<'_>> {
+        let function = self.functions.get(&settings.function)?;
+        function::route(function, settings.qualifier.as_ref())
     }
 
     /// All functions, by name.

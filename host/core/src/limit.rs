@@ -4,6 +4,14 @@
 pub const STREAM_NAME_CHARS: usize = 128;
 /// Lambda: characters in a function's name.
 pub const FUNCTION_NAME_CHARS: usize = 64;
+/// Lambda: characters in an alias.
+pub const ALIAS_NAME_CHARS: usize = 128;
+/// Ours: published versions of a function; each stays callable.
+pub const FUNCTION_VERSIONS: usize = 200;
+/// Ours: aliases of a function.
+pub const FUNCTION_ALIASES: usize = 200;
+/// Ours: statements in all policies of a function; Lambda counts their bytes.
+pub const FUNCTION_STATEMENTS: usize = 100;
 /// Ours, as long as a function's.
 pub const TRIGGER_NAME_CHARS: usize = 64;
 /// Kinesis: characters (not bytes) in a partition key.

@@ -26,6 +26,12 @@ pub enum InvalidNameError {
         /// How long it may be.
         limit: usize,
     },
+    /// It has digits only, which would be taken for something else.
+    #[error("{kind} name is a number")]
+    Number {
+        /// What was to be named.
+        kind: &'static str,
+    },
     /// It has a character outside the allowed set.
     #[error("{kind} name has {character:?} at offset {offset}; allowed are {allowed}")]
     Character {
@@ -67,6 +73,8 @@ fn stray_region(kind: &'static str, name: &str) -> InvalidNameError {
 enum Form {
     /// Letters, digits, `_` and `-`.
     Plain,
+    /// The same, but not digits alone.
+    Word,
     /// Also dots.
     Dotted,
     /// Also a region in front.
@@ -78,7 +86,7 @@ fn check(kind: &'static str, text: &str, limit: usize, form: Form) -> Result<(),
         Some((region, name)) if form == Form::Regional && is_region(region) => name,
         _ => text,
     };
-    let dots = form != Form::Plain;
+    let dots = matches!(form, Form::Dotted | Form::Regional);
     if text.is_empty() {
         return Err(InvalidNameError::Empty { kind });
     }
@@ -97,6 +105,9 @@ fn check(kind: &'static str, text: &str, limit: usize, form: Form) -> Result<(),
             offset,
             allowed,
         });
+    }
+    if form == Form::Word && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(InvalidNameError::Number { kind });
     }
     if text.len() > limit {
         return Err(InvalidNameError::TooLong {
@@ -228,6 +239,10 @@ name! {
 name! {
     /// A function: `[a-zA-Z0-9_-]{1,64}`, as Lambda has it.
     FunctionName, "function", limit::FUNCTION_NAME_CHARS, form: Plain
+}
+name! {
+    /// A name for versions of a function: `[a-zA-Z0-9_-]{1,128}`, but no number, as Lambda has it.
+    AliasName, "alias", limit::ALIAS_NAME_CHARS, form: Word
 }
 name! {
     /// A trigger, which Lambda calls an event source mapping: `[a-zA-Z0-9_-]{1,64}`.

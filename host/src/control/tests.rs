@@ -61,8 +61,8 @@ impl Modules for Notes {
         Box::pin(async { bound })
     }
 
-    fn unbind(&self, function: &FunctionName, keep: Option<u64>) {
-        let stays = |entry: &(FunctionName, u64)| entry.0 != *function || Some(entry.1) == keep;
+    fn unbind(&self, function: &FunctionName, keep: &[u64]) {
+        let stays = |entry: &(FunctionName, u64)| entry.0 != *function || keep.contains(&entry.1);
         self.0.lock().unwrap().retain(stays);
     }
 
@@ -155,6 +155,7 @@ impl World {
         let settings = TriggerSettings {
             stream: "s".try_into().unwrap(),
             function: "f".try_into().unwrap(),
+            qualifier: None,
             starting_position: StartingPosition::TrimHorizon,
             starting_position_timestamp: None,
             batch_size: 1,

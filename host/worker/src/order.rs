@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use millstream_core::{
-    catalog::{Function, Shard, Trigger},
+    catalog::{Function, Shard, Trigger, function::Route},
     event::{Identity, Origin},
     port::Limits,
     position::{Position, ShardNumber},
@@ -20,7 +20,8 @@ pub(crate) struct Spec {
     pub(crate) shard_id: String,
     pub(crate) policy: Policy,
     pub(crate) start: Position,
-    pub(crate) callee: Option<Callee>,
+    /// The versions that batches go to; none while there is no such function.
+    pub(crate) callees: Vec<Callee>,
     /// Where the records come from, as an event tells it.
     pub(crate) origin: Arc<Origin>,
     /// The lanes that must be done before this one begins.
@@ -52,18 +53,25 @@ impl Spec {
     pub(crate) fn new(
         identity: &Identity,
         trigger: &Arc<Trigger>,
-        function: Option<&Function>,
+        route: Option<Route<'_>>,
         shard: &Shard,
         parents: Vec<Parent>,
     ) -> Self {
+        let function = route.map(|route| route.function);
+        let shifted = route.and_then(|route| route.shifted);
+        let both = function
+            .into_iter()
+            .chain(shifted.map(|(function, _)| function));
         let settings = &trigger.settings;
         let origin = Origin::new(identity, &settings.stream, &settings.function, shard);
         let origin = Arc::new(origin);
-        let takes_events = function.is_some_and(Function::takes_events);
+        // A batch has to be short enough for either version.
+        let takes_events = both.clone().any(|function| function.takes_events());
         Self {
             lane: Lane {
                 trigger: Arc::clone(trigger),
                 function_version: function.map(|function| function.version),
+                shifted: shifted.map(|(function, shift)| (function.version, shift)),
                 shard: shard.clone(),
             },
             shard_id: shard.id(),
@@ -78,12 +86,18 @@ impl Spec {
                 .get(&shard.number)
                 .copied()
                 .unwrap_or(Position::START),
-            callee: function.map(|function| Callee {
-                version: function.version,
-                limits: function.limits,
-                config: Arc::new(function.config.clone()),
-            }),
+            callees: both.map(|function| Callee::of(function)).collect(),
             parents,
+        }
+    }
+}
+
+impl Callee {
+    fn of(function: &Function) -> Self {
+        Self {
+            version: function.version,
+            limits: function.limits,
+            config: Arc::new(function.config.clone()),
         }
     }
 }

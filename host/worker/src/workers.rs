@@ -7,7 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use millstream_core::{
-    catalog::{Catalog, Function, Shard, Stream, Trigger, key},
+    catalog::{
+        Catalog, Function, Shard, Stream, Trigger,
+        function::{Route, Shift},
+        key,
+    },
     event::Identity,
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
@@ -49,6 +53,7 @@ struct Lanes {
 pub(crate) struct Handle {
     pub(crate) trigger: Arc<Trigger>,
     function: Option<Arc<Function>>,
+    shifted: Option<(Arc<Function>, Shift)>,
     pub(crate) shard: Shard,
     parents: Vec<Parent>,
     pub(crate) board: Arc<Board>,
@@ -158,7 +163,7 @@ impl Workers {
         let mut before = std::mem::take(&mut lanes.running);
         for trigger in catalog.triggers() {
             let stream = catalog.stream(trigger.settings.stream.as_str());
-            let function = catalog.function(trigger.settings.function.as_str());
+            let route = catalog.callee(&trigger.settings);
             let Some(stream) = stream else { continue };
             for shard in &stream.shards {
                 let key = (trigger.id, shard.number);
@@ -167,7 +172,7 @@ impl Workers {
                     .remove(&key)
                     .filter(|handle| !handle.task.is_finished());
                 let mut handle = match alive {
-                    Some(handle) if handle.follows(trigger, function, &parents) => {
+                    Some(handle) if handle.follows(trigger, route, &parents) => {
                         lanes.running.insert(key, handle);
                         continue;
                     }
@@ -175,7 +180,7 @@ impl Workers {
                     None => self.spawn(trigger, shard, checkpoints.get(&key)),
                 };
                 let identity = &self.world.options.identity;
-                let order = handle.order_for(identity, trigger, function, parents);
+                let order = handle.order_for(identity, trigger, route, parents);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
                 if pauses {
@@ -218,6 +223,7 @@ impl Workers {
         Handle {
             trigger: Arc::clone(trigger),
             function: None,
+            shifted: None,
             shard: shard.clone(),
             parents: Vec::new(),
             board,
@@ -257,11 +263,14 @@ impl Handle {
     fn follows(
         &self,
         trigger: &Arc<Trigger>,
-        function: Option<&Arc<Function>>,
+        route: Option<Route<'_>>,
         parents: &[Parent],
     ) -> bool {
+        let shifted = self.shifted.as_ref();
         self.trigger == *trigger
-            && self.function.as_ref() == function
+            && self.function.as_ref() == route.map(|route| route.function)
+            && shifted.map(|(function, shift)| (function, *shift))
+                == route.and_then(|route| route.shifted)
             && self.parents == parents
             && !self.board.tally().awaits_function
     }
@@ -270,14 +279,15 @@ impl Handle {
         &mut self,
         identity: &Identity,
         trigger: &Arc<Trigger>,
-        function: Option<&Arc<Function>>,
+        route: Option<Route<'_>>,
         parents: Vec<Parent>,
     ) -> Order {
         self.trigger = Arc::clone(trigger);
-        self.function = function.cloned();
+        self.function = route.map(|route| Arc::clone(route.function));
+        let shifted = route.and_then(|route| route.shifted);
+        self.shifted = shifted.map(|(function, shift)| (Arc::clone(function), shift));
         self.parents.clone_from(&parents);
-        let function = function.map(Arc::as_ref);
-        let spec = Spec::new(identity, trigger, function, &self.shard, parents);
+        let spec = Spec::new(identity, trigger, route, &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {

@@ -9,6 +9,8 @@ use super::{Asked, AuthFault, Credentials, Signer, claim::Claim, claimed, verify
 
 /// The service in signatures of requests to Kinesis.
 const KINESIS: &str = "kinesis";
+/// The service in signatures of requests to Lambda.
+const LAMBDA: &str = "lambda";
 /// The service in signatures of requests to our own interface.
 const MILLSTREAM: &str = "millstream";
 
@@ -44,10 +46,30 @@ impl Access {
         body: &[u8],
         now: Millis,
     ) -> Result<Option<Signer>, AuthFault> {
+        self.to(KINESIS, asked, body, now)
+    }
+
+    /// As [`Access::to_kinesis`], of a request to Lambda.
+    pub(crate) fn to_lambda(
+        &self,
+        asked: &Asked<'_>,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Option<Signer>, AuthFault> {
+        self.to(LAMBDA, asked, body, now)
+    }
+
+    fn to(
+        &self,
+        service: &str,
+        asked: &Asked<'_>,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Option<Signer>, AuthFault> {
         match self {
             Self::Anyone => Ok(claimed(asked).ok()),
             Self::Local => claimed(asked).map(Some),
-            Self::Known(credentials) => verify(asked, body, KINESIS, credentials, now).map(Some),
+            Self::Known(credentials) => verify(asked, body, service, credentials, now).map(Some),
         }
     }
 

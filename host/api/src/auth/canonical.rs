@@ -138,7 +138,7 @@ pub(super) fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// What `text` stands for; what is not an escape stays as it is.
-pub(super) fn percent_decoded(text: &str) -> Vec<u8> {
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

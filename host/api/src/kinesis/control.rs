@@ -62,6 +62,8 @@ impl Call<'_> {
             Refused::StreamSetting(error) => setting_fault(&error),
             Refused::Consumer(error) => self.consumer_fault(error),
             Refused::NoFunction(_)
+            | Refused::NoQualifier(..)
+            | Refused::Function(_)
             | Refused::NoTrigger(_)
             | Refused::Setting(_)
             | Refused::Fixed(_) => Fault::Internal(refused.to_string()),

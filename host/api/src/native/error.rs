@@ -171,7 +171,9 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
     match refused {
         Refused::StreamExists(_) => (StatusCode::CONFLICT, "already_exists"),
         Refused::NoStream(_) => (StatusCode::NOT_FOUND, "no_such_stream"),
-        Refused::NoFunction(_) => (StatusCode::NOT_FOUND, "no_such_function"),
+        Refused::NoFunction(_) | Refused::NoQualifier(..) => {
+            (StatusCode::NOT_FOUND, "no_such_function")
+        }
         Refused::NoTrigger(_) => (StatusCode::NOT_FOUND, "no_such_trigger"),
         Refused::InUse { .. } | Refused::HasConsumers(_) | Refused::Read { .. } => {
             (StatusCode::CONFLICT, "in_use")
@@ -187,6 +189,7 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         | Refused::Channel(_)
         | Refused::Queue(_)
         | Refused::Setting(SettingError { .. })
+        | Refused::Function(_)
         | Refused::Fixed(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
     }
 }

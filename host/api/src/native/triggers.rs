@@ -135,7 +135,7 @@ pub(super) async fn put(
 }
 
 /// Where each shard begins. Resolved here and kept, so that LATEST misses nothing put after this.
-async fn starts(
+pub(crate) async fn starts(
     app: &App,
     settings: &TriggerSettings,
 ) -> Result<BTreeMap<ShardNumber, Position>, ReadError> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{eventstream, form::Form};
 use crate::{admit::Share, error::Fault};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// Bytes of the second id, as Amazon has them.
@@ -96,7 +96,8 @@ pub(crate) fn failure(form: Form, fault: &Fault) -> Response<Body> {
     response
 }
 
-fn identify(headers: &mut HeaderMap) {
+/// Adds the ids that Amazon gives to each answer.
+pub(crate) fn identify(headers: &mut HeaderMap) {
     // One call for both, since each is one to the kernel.
     let mut random = [0; 16 + ID_2_BYTES];
     getrandom::fill(&mut random).expect("the system gives random bytes");

@@ -24,7 +24,8 @@ pub(crate) fn checked(form: Form, body: &[u8], members: &[Member]) -> Result<Val
     Ok(value)
 }
 
-fn json(body: &[u8]) -> Result<Value, Fault> {
+/// The body as JSON of bounded size.
+pub(crate) fn json(body: &[u8]) -> Result<Value, Fault> {
     if memchr::memchr_iter(b',', body).nth(VALUES).is_some() {
         let what = format!("the body has more than {VALUES} values");
         return Err(Fault::Serialization(what));

@@ -29,6 +29,8 @@ pub(crate) enum Kind {
         max: usize,
     },
     Structure(&'static [Member]),
+    /// Anything; whoever takes it looks for himself.
+    Document,
     /// From texts to texts.
     Map {
         key: &'static Text,

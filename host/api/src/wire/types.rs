@@ -31,6 +31,7 @@ pub(crate) fn check_types(value: &mut Value, members: &[Member]) -> Result<(), S
 
 fn check_type(value: &mut Value, kind: &Kind) -> Result<(), String> {
     match (kind, &mut *value) {
+        (Kind::Document, _) => Ok(()),
         (Kind::Structure(members), value) => check_types(value, members),
         (Kind::List { of, .. }, Value::Array(items)) => {
             let mut items = items.iter_mut().filter(|item| !item.is_null());

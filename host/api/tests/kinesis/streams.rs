@@ -186,6 +186,7 @@ async fn a_stream_that_a_trigger_needs_is_not_deleted() {
         TriggerSettings {
             stream: "s".try_into().unwrap(),
             function: "f".try_into().unwrap(),
+            qualifier: None,
             starting_position: StartingPosition::Latest,
             starting_position_timestamp: None,
             batch_size: 1,

@@ -12,8 +12,8 @@ use millstream_api::app::{App, BackupError, Host};
 use millstream_core::{
     name::{FunctionName, TriggerName},
     port::{
-        Call, Invoke, InvokeError, Invoked, LaneStatus, Later, Limits, ModuleError, ModuleInfo,
-        Modules, Triggers,
+        Call, EventCall, EventInvoked, Invoke, InvokeError, Invoked, LaneStatus, Later, Limits,
+        ModuleError, ModuleInfo, Modules, Triggers,
     },
 };
 use serde_json::{Map, Value, json};
@@ -127,7 +127,7 @@ impl Modules for Compiler {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn unbind(&self, _function: &FunctionName, _keep: Option<u64>) {}
+    fn unbind(&self, _function: &FunctionName, _keep: &[u64]) {}
 
     fn fault(&self, function: &FunctionName, _version: u64) -> Option<String> {
         (function.as_str() == "faulty").then(|| "it is too large".to_owned())
@@ -143,11 +143,13 @@ impl Modules for Compiler {
 }
 
 type Script = Box<dyn FnOnce(&Call) -> Result<Invoked, InvokeError> + Send>;
+type EventScript = Box<dyn FnOnce(&EventCall) -> Result<EventInvoked, InvokeError> + Send>;
 
 /// Runs the script that a test gave for the next call, and keeps the call.
 #[derive(Default)]
 pub(crate) struct Runtime {
     script: Mutex<Option<Script>>,
+    event_script: Mutex<Option<EventScript>>,
     called: Mutex<Option<Call>>,
 }
 
@@ -165,6 +167,14 @@ impl Runtime {
         *self.script.lock().unwrap() = Some(Box::new(script));
     }
 
+    /// As [`Runtime::next`], for an event.
+    pub(crate) fn next_event(
+        &self,
+        script: impl FnOnce(&EventCall) -> Result<EventInvoked, InvokeError> + Send + 'static,
+    ) {
+        *self.event_script.lock().unwrap() = Some(Box::new(script));
+    }
+
     /// The last call.
     pub(crate) fn called(&self) -> Call {
         self.called.lock().unwrap().take().expect("a call")
@@ -177,6 +187,11 @@ impl Invoke for Runtime {
         let result = script(&call);
         *self.called.lock().unwrap() = Some(call);
         Box::pin(std::future::ready(result))
+    }
+
+    fn event(&self, call: EventCall) -> Later<'static, Result<EventInvoked, InvokeError>> {
+        let script = self.event_script.lock().unwrap().take().expect("a script");
+        Box::pin(std::future::ready(script(&call)))
     }
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Catalog, channel,
-    function::Function,
+    function::{self, Function, Qualifier, change::FunctionRefused},
     key::{self, CatalogKey},
     queue::{self, QueueRefused},
     stream::{
@@ -79,6 +79,8 @@ pub enum Request {
         /// What the guest may ask for.
         config: BTreeMap<String, String>,
     },
+    /// Changes a function in one of the ways that Lambda's clients know.
+    Function(function::change::Request),
     /// Deletes a function. Its triggers stay and wait for a new one, as in Lambda.
     DeleteFunction {
         /// Which.
@@ -100,11 +102,30 @@ pub enum Request {
         /// Whether it shall run.
         enabled: bool,
     },
+    /// Changes the tags of a trigger.
+    TagTrigger {
+        /// Which.
+        name: TriggerName,
+        /// How.
+        change: tags::Change,
+    },
     /// Deletes a trigger, its position and its function's state.
     DeleteTrigger {
         /// Which.
         name: TriggerName,
     },
+}
+
+impl Request {
+    /// The function that may be another one, or gone, afterwards.
+    #[must_use]
+    pub fn function(&self) -> Option<&FunctionName> {
+        match self {
+            Self::PutFunction { name, .. } | Self::DeleteFunction { name } => Some(name),
+            Self::Function(request) => Some(&request.name),
+            _ => None,
+        }
+    }
 }
 
 /// A change of one stream, by its subject.
@@ -152,6 +173,12 @@ pub enum Refused {
     /// There is no such function.
     #[error("function `{0}` does not exist")]
     NoFunction(FunctionName),
+    /// The function has no such version or alias.
+    #[error("function `{0}` has no version or alias `{1}`")]
+    NoQualifier(FunctionName, Qualifier),
+    /// A function is not changed like that.
+    #[error(transparent)]
+    Function(#[from] FunctionRefused),
     /// There is no such trigger.
     #[error("trigger `{0}` does not exist")]
     NoTrigger(TriggerName),
@@ -280,67 +307,28 @@ impl Catalog {
             } => {
                 let version = self.counters.next_version + 1;
                 let function = Function {
-                    name,
-                    version,
-                    module,
-                    limits,
                     config,
-                    updated: now,
+                    ..Function::new(name, version, module, limits, now)
                 };
                 Ok(self.put_function(function, wasm))
             }
+            Request::Function(request) => self.change_function(request, now),
             Request::DeleteFunction { name } => self.delete_function(name),
             Request::PutTrigger {
                 name,
                 settings,
                 starts,
             } => self.put_trigger(name, settings, starts, now),
-            Request::EnableTrigger { name, enabled } => self.enable_trigger(name, enabled, now),
+            Request::EnableTrigger { name, enabled } => self.change_trigger(name, |trigger| {
+                trigger.settings.enabled = enabled;
+                trigger.updated = now;
+                Ok(())
+            }),
+            Request::TagTrigger { name, change } => {
+                self.change_trigger(name, |trigger| Ok(change.apply(&mut trigger.tags)?))
+            }
             Request::DeleteTrigger { name } => self.delete_trigger(name),
         }
-    }
-
-    fn put_function(&self, function: Function, wasm: Bytes) -> Change {
-        let mut next = self.clone();
-        next.counters.next_version = function.version;
-        let mut puts = vec![
-            put(CatalogKey::Function(function.name.clone()), &function),
-            put(CatalogKey::Counters, &next.counters),
-            Put {
-                key: key::module(&function.module.hash),
-                value: Some(wasm),
-            },
-        ];
-        let before = next
-            .functions
-            .insert(function.name.clone(), Arc::new(function));
-        if let Some(before) = &before {
-            puts.extend(next.unused_module(before));
-        }
-        Change::of(next, puts, before.is_none())
-    }
-
-    fn delete_function(&self, name: FunctionName) -> Result<Change, Refused> {
-        let mut next = self.clone();
-        let Some(function) = next.functions.remove(&name) else {
-            return Err(Refused::NoFunction(name));
-        };
-        let mut puts = vec![delete(CatalogKey::Function(name))];
-        puts.extend(next.unused_module(&function));
-        Ok(Change::of(next, puts, false))
-    }
-
-    /// The put that removes `function`'s module, unless a function of this catalog has the same.
-    fn unused_module(&self, function: &Function) -> Option<Put> {
-        let hash = &function.module.hash;
-        let used = self
-            .functions
-            .values()
-            .any(|other| &other.module.hash == hash);
-        (!used).then(|| Put {
-            key: key::module(hash),
-            value: None,
-        })
     }
 
     fn put_trigger(
@@ -351,8 +339,13 @@ impl Catalog {
         now: Millis,
     ) -> Result<Change, Refused> {
         settings.check()?;
-        if !self.functions.contains_key(&settings.function) {
-            return Err(Refused::NoFunction(settings.function));
+        if self.callee(&settings).is_none() {
+            return Err(match settings.qualifier {
+                Some(qualifier) if self.functions.contains_key(&settings.function) => {
+                    Refused::NoQualifier(settings.function, qualifier)
+                }
+                _ => Refused::NoFunction(settings.function),
+            });
         }
         for stream in [Some(&settings.stream), settings.on_failure_stream.as_ref()] {
             if let Some(missing) = stream.filter(|name| self.living(name.as_str()).is_none()) {
@@ -380,6 +373,7 @@ impl Catalog {
                     updated: now,
                     settings,
                     starts,
+                    tags: BTreeMap::new(),
                 }
             }
         };
@@ -391,18 +385,16 @@ impl Catalog {
         Ok(Change::of(next, puts, before.is_none()))
     }
 
-    fn enable_trigger(
+    fn change_trigger(
         &self,
         name: TriggerName,
-        enabled: bool,
-        now: Millis,
+        change: impl FnOnce(&mut Trigger) -> Result<(), Refused>,
     ) -> Result<Change, Refused> {
         let Some(before) = self.triggers.get(&name) else {
             return Err(Refused::NoTrigger(name));
         };
         let mut trigger = Trigger::clone(before);
-        trigger.settings.enabled = enabled;
-        trigger.updated = now;
+        change(&mut trigger)?;
         let puts = vec![put(CatalogKey::Trigger(name.clone()), &trigger)];
         let mut next = self.clone();
         next.triggers.insert(name, Arc::new(trigger));

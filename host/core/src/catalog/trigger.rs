@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::{
+    function::{Qualifier, is_uuid, uuid},
+    stream::Tags,
+};
 use crate::{
     limit,
     name::{FunctionName, StreamName, TriggerName},
@@ -40,6 +44,9 @@ pub struct TriggerSettings {
     pub stream: StreamName,
     /// The function to call.
     pub function: FunctionName,
+    /// Which of its versions; none is the function as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qualifier: Option<Qualifier>,
     /// Where to begin. Cannot be changed later.
     pub starting_position: StartingPosition,
     /// With `AT_TIMESTAMP`: seconds since 1970, with fractions.
@@ -212,4 +219,20 @@ pub struct Trigger {
     /// Where each shard that existed at creation begins, so that LATEST misses nothing put after it.
     /// Shards that come later begin at their oldest record.
     pub starts: BTreeMap<ShardNumber, Position>,
+    /// Its tags, which Lambda's clients give.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: Tags,
+}
+
+impl Trigger {
+    /// What Lambda's clients know it by: its name, where that is a UUID; else one that follows from
+    /// its id and the moment of its creation, which never change and are never given twice.
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        if is_uuid(self.name.as_str()) {
+            return self.name.to_string();
+        }
+        let Millis(created) = self.created;
+        uuid(&format!("trigger/{}/{created}", self.id))
+    }
 }

@@ -76,8 +76,8 @@ pub trait Modules: Send + Sync + fmt::Debug + 'static {
         hash: String,
     ) -> Later<'static, Result<(), ModuleError>>;
 
-    /// Forgets all versions of `function` but `keep`.
-    fn unbind(&self, function: &FunctionName, keep: Option<u64>);
+    /// Forgets all versions of `function` but those of `keep`.
+    fn unbind(&self, function: &FunctionName, keep: &[u64]);
 
     /// Why `function`@`version` cannot be called; nothing where it can.
     fn fault(&self, function: &FunctionName, version: u64) -> Option<String>;

@@ -100,7 +100,7 @@ impl Discards {
             attempts: self.attempts,
             trigger: lane.trigger.name.as_str(),
             function: settings.function.as_str(),
-            function_version: lane.function_version,
+            function_version: lane.version_for(&self.batch),
             stream: settings.stream.as_str(),
             shard_id: lane.shard.id(),
             sequence_number: SequenceNumber::of(&lane.shard, record.position, record.arrival)
@@ -137,6 +137,7 @@ mod tests {
         Lane {
             trigger: Arc::new(trigger),
             function_version: Some(9),
+            shifted: None,
             shard: stream.shards[0].clone(),
         }
     }

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
+    batch::Batch,
     checkpoint::Checkpoint,
     discard::{Discards, Reason},
 };
 use crate::{
     batch::Output,
     block::{Block, BlockBuilder},
-    catalog::{Catalog, Shard, Stream, Trigger, key},
+    catalog::{Catalog, Shard, Stream, Trigger, function::Shift, key},
     limit,
     name::StreamName,
     port::{Append, Commit, CommitError, Put},
@@ -27,8 +28,25 @@ pub struct Lane {
     pub trigger: Arc<Trigger>,
     /// The version of its function that is called; none while there is no such function.
     pub function_version: Option<u64>,
+    /// The version that a part of the batches goes to in its place.
+    pub shifted: Option<(u64, Shift)>,
     /// The shard.
     pub shard: Shard,
+}
+
+impl Lane {
+    /// The version that `batch` goes to.
+    #[must_use]
+    pub fn version_for(&self, batch: &Batch) -> Option<u64> {
+        match self.shifted {
+            Some((version, shift))
+                if !batch.is_empty() && shift.takes(self.shard.number, batch.position(0)) =>
+            {
+                Some(version)
+            }
+            _ => self.function_version,
+        }
+    }
 }
 
 /// Everything that one step of a lane makes durable.

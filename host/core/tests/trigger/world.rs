@@ -135,6 +135,7 @@ impl World {
         let lane = Lane {
             trigger: Arc::clone(catalog.trigger("t").unwrap()),
             function_version: Some(1),
+            shifted: None,
             shard: catalog.stream("in").unwrap().shards[0].clone(),
         };
         Self {

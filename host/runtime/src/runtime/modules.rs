@@ -43,10 +43,10 @@ impl Modules for Runtime {
         })
     }
 
-    fn unbind(&self, function: &FunctionName, keep: Option<u64>) {
+    fn unbind(&self, function: &FunctionName, keep: &[u64]) {
         self.shared.bound.rcu(|bound| {
             let mut bound = Bound::clone(bound);
-            bound.retain(|(name, version), _| name != function || Some(*version) == keep);
+            bound.retain(|(name, version), _| name != function || keep.contains(version));
             bound
         });
     }

@@ -163,9 +163,9 @@ async fn an_unbound_version_is_gone_and_the_kept_one_is_not() {
     };
     bind("hostile", 2).await.unwrap();
     bind("other", 1).await.unwrap();
-    world.runtime.unbind(&name("hostile"), Some(2));
+    world.runtime.unbind(&name("hostile"), &[2]);
     assert_eq!(world.runtime.stats().functions, 2);
-    world.runtime.unbind(&name("hostile"), None);
+    world.runtime.unbind(&name("hostile"), &[]);
     assert_eq!(world.runtime.stats().functions, 1);
     assert_eq!(world.runtime.stats().compiled, 1);
 }

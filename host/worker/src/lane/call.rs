@@ -42,7 +42,12 @@ impl Task {
     }
 
     fn call(&self, spec: &Spec, batch: &Batch, attempt: u32) -> Option<Call> {
-        let (callee, trigger) = (spec.callee.as_ref()?, &spec.lane.trigger);
+        let version = spec.lane.version_for(batch)?;
+        let callee = spec
+            .callees
+            .iter()
+            .find(|callee| callee.version == version)?;
+        let trigger = &spec.lane.trigger;
         Some(Call {
             function: trigger.settings.function.clone(),
             version: callee.version,

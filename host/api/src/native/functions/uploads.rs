@@ -69,7 +69,7 @@ pub(super) struct Finished {
 }
 
 /// The right to hold one upload in memory.
-pub(super) type Slot = OwnedSemaphorePermit;
+pub(crate) type Slot = OwnedSemaphorePermit;
 
 impl Default for Uploads {
     fn default() -> Self {
@@ -86,7 +86,7 @@ impl Uploads {
     }
 
     /// A slot for an upload of `name`, unless one is under way or all are taken.
-    pub(super) fn slot(&self, name: &FunctionName) -> Result<Slot, NativeError> {
+    pub(crate) fn slot(&self, name: &FunctionName) -> Result<Slot, NativeError> {
         if is_under_way(&self.jobs(), name) {
             return Err(NativeError::UploadUnderWay(name.clone()));
         }
@@ -100,7 +100,7 @@ impl Uploads {
     }
 
     /// Forgets the function's failed upload; whether there was one.
-    pub(super) fn forget_failed(&self, name: &FunctionName) -> bool {
+    pub(crate) fn forget_failed(&self, name: &FunctionName) -> bool {
         let mut jobs = self.jobs();
         let failed = jobs.contains_key(name) && !is_under_way(&jobs, name);
         if failed {

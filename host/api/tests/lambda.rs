@@ -1,0 +1,11 @@
+//! The Lambda API over the model: functions, versions, aliases, mappings, and every error.
+
+mod aliases;
+mod client;
+mod front_door;
+mod functions;
+mod invoke;
+mod mappings;
+mod policies;
+mod reads;
+mod versions;

@@ -6,19 +6,21 @@ use millstream_core::{
     catalog::{Function, Shard, Trigger},
     port::Limits,
     position::{Position, ShardNumber},
-    trigger::{Lane, Policy},
+    trigger::{Lane, Policy, Share},
 };
 use tokio::sync::watch;
 
 use crate::tally::Board;
 
 /// All that a lane needs to know of its trigger and its function. Fixed while a machine runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Spec {
     pub(crate) lane: Lane,
     pub(crate) shard_id: String,
     pub(crate) policy: Policy,
     pub(crate) start: Position,
+    /// Into how many parts the trigger wants the shard divided.
+    pub(crate) parts: u8,
     pub(crate) callee: Option<Callee>,
     /// The lanes that must be done before this one begins.
     pub(crate) parents: Vec<Parent>,
@@ -38,7 +40,7 @@ impl PartialEq for Parent {
 }
 
 /// The function's part of a call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Callee {
     pub(crate) version: u64,
     pub(crate) limits: Limits,
@@ -57,15 +59,18 @@ impl Spec {
                 trigger: Arc::clone(trigger),
                 function_version: function.map(|function| function.version),
                 shard: shard.clone(),
+                share: Share::WHOLE,
             },
             shard_id: shard.id(),
-            policy: Policy::of(&trigger.settings, shard),
+            policy: Policy::of(&trigger.settings, shard, Share::WHOLE),
             // Shards that came after the trigger are read from their oldest record.
             start: trigger
                 .starts
                 .get(&shard.number)
                 .copied()
                 .unwrap_or(Position::START),
+            // There are ten at most.
+            parts: trigger.settings.parallelization_factor as u8,
             callee: function.map(|function| Callee {
                 version: function.version,
                 limits: function.limits,
@@ -73,6 +78,16 @@ impl Spec {
             }),
             parents,
         }
+    }
+
+    /// The same for a part of the shard, up to `until`.
+    pub(crate) fn part(&self, share: Share, until: Option<Position>) -> Self {
+        let mut part = self.clone();
+        let lane = &mut part.lane;
+        lane.share = share;
+        part.policy = Policy::of(&lane.trigger.settings, &lane.shard, share);
+        part.policy.until = until;
+        part
     }
 }
 

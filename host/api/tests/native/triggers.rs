@@ -322,6 +322,7 @@ async fn lanes_are_shown_with_their_lag() {
         filtered: 7,
         outputs: 8,
         dead_letters: 9,
+        parts: Vec::new(),
     };
     *world.lanes.0.lock().unwrap() = vec![lane(0, 3, Some("trapped".into())), lane(1, 4, None)];
     let shown = get(&world.router, T).await.expect(200);

@@ -136,6 +136,7 @@ mod tests {
             trigger: Arc::new(trigger),
             function_version: Some(9),
             shard: stream.shards[0].clone(),
+            share: crate::trigger::Share::WHOLE,
         }
     }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::{
     checkpoint::Checkpoint,
     discard::{Discards, Reason},
+    share::Share,
 };
 use crate::{
     batch::Output,
@@ -20,7 +21,7 @@ use crate::{
     put::route::route,
 };
 
-/// A trigger on one shard.
+/// A trigger on one shard, or on a part of it.
 #[derive(Debug, Clone)]
 pub struct Lane {
     /// The trigger.
@@ -29,6 +30,8 @@ pub struct Lane {
     pub function_version: Option<u64>,
     /// The shard.
     pub shard: Shard,
+    /// Which part.
+    pub share: Share,
 }
 
 /// Everything that one step of a lane makes durable.
@@ -57,6 +60,9 @@ pub enum Unsettled {
     /// Nothing was written, but the same may succeed later.
     #[error("{0}")]
     Postponed(String),
+    /// Nothing was written: what the function's answer was made of has changed meanwhile.
+    #[error("another batch of the shard changed what the function had read")]
+    Stale,
     /// Only the checkpoint tells whether it was written.
     #[error("{0}")]
     Unknown(String),
@@ -145,7 +151,7 @@ impl Effects {
                 value: value.clone(),
             }));
         commit.puts.push(Put {
-            key: key::lane(trigger, shard),
+            key: lane.share.key(trigger, shard),
             value: Some(self.checkpoint.encode()),
         });
         let operations = commit.appends.len() + commit.puts.len();

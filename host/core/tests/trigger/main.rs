@@ -8,5 +8,6 @@ mod filtered;
 mod filters;
 mod model;
 mod packed;
+mod parts;
 mod windows;
 mod world;

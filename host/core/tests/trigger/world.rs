@@ -8,7 +8,7 @@ use millstream_aggregate::{UserRecord, pack, unpack};
 use millstream_core::{
     batch::Output,
     block::{BlockBuilder, Slice},
-    catalog::{Catalog, NewStream, Request, Rules, key},
+    catalog::{Catalog, NewStream, Request, Rules},
     port::{
         Commit, Disposition, GuestError, InvokeError, ModuleInfo, Page, ReadLimits, RecordFailure,
         Verdict,
@@ -16,7 +16,9 @@ use millstream_core::{
     position::Position,
     time::Millis,
     trigger::{
-        Action, Batch, Checkpoint, Event, FilterCriteria, Lane, Machine, Policy, effect::Unsettled,
+        Action, Batch, Checkpoint, Event, FilterCriteria, Lane, Machine, Policy, Share,
+        effect::Unsettled,
+        layout::{Head, Layout},
     },
 };
 use serde_json::{Value, json};
@@ -57,6 +59,17 @@ pub(crate) struct Called {
     pub(crate) attempt: u32,
 }
 
+/// Why a lane does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It waits for records that do not come.
+    Idle,
+    /// It has come to its end.
+    Finished,
+    /// The host ends.
+    Crash,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) now: Millis,
@@ -83,6 +96,8 @@ pub(crate) struct World {
     pub(crate) filtered: u64,
     /// Pages that were read.
     pub(crate) reads: usize,
+    /// How many partition keys there are.
+    pub(crate) key_count: usize,
 }
 
 impl World {
@@ -133,6 +148,7 @@ impl World {
             trigger: Arc::clone(catalog.trigger("t").unwrap()),
             function_version: Some(1),
             shard: catalog.stream("in").unwrap().shards[0].clone(),
+            share: Share::WHOLE,
         };
         Self {
             now: Millis(1_000_000),
@@ -152,6 +168,7 @@ impl World {
             commits: 0,
             filtered: 0,
             reads: 0,
+            key_count: usize::MAX,
         }
     }
 
@@ -169,7 +186,7 @@ impl World {
         let mut builder = BlockBuilder::default();
         for _ in 0..records {
             let number = self.name();
-            let key = format!("k{}", String::from_utf8_lossy(&number));
+            let key = self.key_of(self.named - 1);
             builder.push(&key, &number);
         }
         self.append(builder);
@@ -189,6 +206,11 @@ impl World {
             builder.push("k", &pack(&packed));
         }
         self.append(builder);
+    }
+
+    /// The partition key of a record.
+    pub(crate) fn key_of(&self, record: usize) -> String {
+        format!("k{}", record % self.key_count)
     }
 
     fn name(&mut self) -> Vec<u8> {
@@ -217,9 +239,12 @@ impl World {
     }
 
     pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
-        let stored = self
-            .keys
-            .get(&key::lane(self.lane.trigger.id, self.lane.shard.number))?;
+        let stored = self.keys.get(
+            &self
+                .lane
+                .share
+                .key(self.lane.trigger.id, self.lane.shard.number),
+        )?;
         Some(Checkpoint::decode(stored).unwrap())
     }
 
@@ -236,52 +261,109 @@ impl World {
 
     /// Runs the lane until the host ends (false) or nothing is left to do (true).
     pub(crate) fn life(&mut self, function: &mut impl FnMut(&[usize], u32) -> Answer) -> bool {
-        let policy = Policy::of(&self.lane.trigger.settings, &self.lane.shard);
+        let policy = Policy::of(
+            &self.lane.trigger.settings,
+            &self.lane.shard,
+            self.lane.share,
+        );
         let (mut machine, mut action) = Machine::new(policy, Position::START);
         for _ in 0..20_000 {
-            let event = match action {
-                Action::Load => Event::Loaded(Ok(self.checkpoint())),
-                Action::Read { from, limits } => {
-                    self.reads += 1;
-                    Event::Read {
-                        page: Ok(self.read(from, limits)),
-                        tail: self.tail(),
-                    }
-                }
-                Action::Wait { beyond, ms } => {
-                    if !self.wait(beyond, ms) {
-                        return true;
-                    }
-                    Event::Woken
-                }
-                Action::Invoke { batch, attempt } => {
-                    let records = numbers(&batch);
-                    let at = self.now.0;
-                    self.calls.push(Called {
-                        at,
-                        records: records.clone(),
-                        attempt,
-                    });
-                    Event::Invoked(function(&records, attempt))
-                }
-                Action::Commit(effects) => {
-                    self.commits += 1;
-                    let result = match effects.plan(&self.lane, &self.catalog) {
-                        Err(error) => Err(error),
-                        Ok(commit) => match self.commit(&commit) {
-                            Some(result) => result,
-                            None => return false,
-                        },
-                    };
-                    if result.is_ok() {
-                        self.filtered += effects.filtered;
-                    }
-                    Event::Committed(result)
-                }
+            let event = match self.react(action, function) {
+                Ok(event) => event,
+                Err(Stop::Crash) => return false,
+                Err(Stop::Idle | Stop::Finished) => return true,
             };
             action = machine.step(self.now, event);
         }
         panic!("the lane does not come to rest: {machine:?}");
+    }
+
+    /// Does what a lane's machine says.
+    pub(crate) fn react(
+        &mut self,
+        action: Action,
+        function: &mut impl FnMut(&[usize], u32) -> Answer,
+    ) -> Result<Event, Stop> {
+        Ok(match action {
+            Action::Load => Event::Loaded(Ok(self.checkpoint())),
+            Action::Read { from, limits } => {
+                self.reads += 1;
+                Event::Read {
+                    page: Ok(self.read(from, limits)),
+                    tail: self.tail(),
+                }
+            }
+            Action::Wait { beyond, ms } => {
+                if !self.wait(beyond, ms) {
+                    return Err(Stop::Idle);
+                }
+                Event::Woken
+            }
+            Action::Invoke { batch, attempt } => {
+                let records = numbers(&batch);
+                let at = self.now.0;
+                self.calls.push(Called {
+                    at,
+                    records: records.clone(),
+                    attempt,
+                });
+                Event::Invoked(function(&records, attempt))
+            }
+            Action::Finish => return Err(Stop::Finished),
+            Action::Commit(effects) => {
+                self.commits += 1;
+                let result = match effects.plan(&self.lane, &self.catalog) {
+                    Err(error) => Err(error),
+                    Ok(commit) => match self.commit(&commit) {
+                        Some(result) => result,
+                        None => return Err(Stop::Crash),
+                    },
+                };
+                if result.is_ok() {
+                    self.filtered += effects.filtered;
+                }
+                Event::Committed(result)
+            }
+        })
+    }
+
+    /// The lanes as they are stored.
+    pub(crate) fn layout(&self) -> Layout {
+        let (trigger, shard) = (self.lane.trigger.id, self.lane.shard.number);
+        let stored = |share: Share| self.keys.get(&share.key(trigger, shard)).cloned();
+        match Head::decode(stored(Share::WHOLE).as_ref(), Position::START).unwrap() {
+            Head::Whole(checkpoint) => Layout::whole(checkpoint),
+            Head::Divided(parts) => {
+                let stored: Vec<_> = Share::all(parts).map(stored).collect();
+                Layout::divided(&stored).unwrap()
+            }
+        }
+    }
+
+    /// Replaces the layout; false where the host ends.
+    pub(crate) fn replace(&mut self, layout: &Layout, parts: u8, at: Position) -> bool {
+        let (trigger, shard) = (self.lane.trigger.id, self.lane.shard.number);
+        let (_, commit) = layout.replace(trigger, shard, parts, at);
+        self.commit(&commit).is_some()
+    }
+
+    /// The machine of a part's lane.
+    pub(crate) fn machine(&self, share: Share, until: Option<Position>) -> (Machine, Action) {
+        let (settings, shard) = (&self.lane.trigger.settings, &self.lane.shard);
+        let policy = Policy {
+            until,
+            ..Policy::of(settings, shard, share)
+        };
+        Machine::new(policy, Position::START)
+    }
+
+    /// What follows is of this part's lane.
+    pub(crate) fn turn_to(&mut self, share: Share) {
+        self.lane.share = share;
+    }
+
+    pub(crate) fn crash(&mut self) {
+        self.epoch += 1;
     }
 
     /// Waits as the shell would; false where nothing would ever happen.
@@ -392,7 +474,7 @@ pub(crate) fn error() -> Answer {
 }
 
 /// What the function is given.
-fn numbers(batch: &Batch) -> Vec<usize> {
+pub(crate) fn numbers(batch: &Batch) -> Vec<usize> {
     let columns = batch.columns();
     let given = (0..columns.len()).map(|i| number(columns.datum(i)));
     given.collect()

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use support::{Host, Random, host, process};
+use support::{Host, Random, host, process, records::Record};
 
 use crate::load::{self, Ledger};
 
@@ -98,13 +98,6 @@ fn verify(host: &Host, ledger: &Ledger) -> Result<()> {
     let stored = host.api.records("in")?;
     load::check(ledger, &stored)?;
     let copied = host.api.records("out")?;
-    let content = |record: &support::records::Record| {
-        (
-            record.shard.clone(),
-            record.key.clone(),
-            record.data.clone(),
-        )
-    };
     // The same keys over as many shards: the copy is the original, record by record.
     let [stored, copied] = [&stored, &copied].map(|r| r.iter().map(content).collect::<Vec<_>>());
     ensure!(
@@ -117,8 +110,19 @@ fn verify(host: &Host, ledger: &Ledger) -> Result<()> {
     counted(host, &stored)
 }
 
+/// A record without its position: its shard, its key and its data.
+pub(crate) type Content = (String, String, Vec<u8>);
+
+pub(crate) fn content(record: &Record) -> Content {
+    (
+        record.shard.clone(),
+        record.key.clone(),
+        record.data.clone(),
+    )
+}
+
 /// The counter's state was committed with its outputs: each shard's counts are 1, 2, 3, ... to the end.
-fn counted(host: &Host, stored: &[(String, String, Vec<u8>)]) -> Result<()> {
+pub(crate) fn counted(host: &Host, stored: &[Content]) -> Result<()> {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for record in host.api.records("counts")? {
         let count = counts.entry(record.shard.clone()).or_default();

@@ -5,5 +5,6 @@ mod directory;
 mod disk;
 mod kill;
 mod load;
+mod parts;
 mod queue;
 mod shutdown;

@@ -93,6 +93,8 @@ pub const EVENT_BYTES: usize = 6_291_556;
 pub const EVENT_ANSWER_BYTES: usize = 6_291_556;
 /// Lambda: seconds of a batching window at most.
 pub const BATCH_WINDOW_SECONDS_MAX: u32 = 300;
+/// Lambda: batches of a shard that a trigger works at once, at most.
+pub const PARALLELIZATION_MAX: u32 = 10;
 /// Lambda: retry attempts at most.
 pub const RETRY_ATTEMPTS_MAX: i32 = 10_000;
 /// Lambda: the shortest and the longest age that a record may be given, in seconds.

@@ -14,7 +14,7 @@ use std::{future::Future, pin::Pin};
 
 pub use self::{
     channels::Channels,
-    control::{Control, ControlError, LaneStatus, Triggers},
+    control::{Control, ControlError, LaneStatus, PartStatus, Triggers},
     invoke::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
         Limits, LogLine, RecordFailure, State, Usage, Verdict,

@@ -1,5 +1,6 @@
 //! What is stored under the families of keys, read as their owners read it, to find what they cannot.
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::{
@@ -7,9 +8,10 @@ use crate::{
         Catalog,
         key::{CATALOG, CHANNELS, LANES},
     },
+    position::Position,
     queue::entry::{self, QUEUES},
     read::token::STORED_AT,
-    trigger::Checkpoint,
+    trigger::{Checkpoint, layout::Head},
 };
 
 /// Bytes of an owner's id and a shard's number, which stand behind the family.
@@ -44,8 +46,15 @@ fn try_check(key: &[u8], value: &[u8]) -> Result<(), String> {
         return loaded.map_err(|error| error.what);
     }
     if let Some(lane) = key.strip_prefix(LANES) {
-        owned(lane)?;
-        let read = Checkpoint::decode(value).map(drop);
+        let read = match lane.split_at_checked(OWNER_BYTES) {
+            // A part of a divided shard has its number behind the shard's.
+            Some((_, [_part])) => Checkpoint::decode(value).map(drop),
+            _ => {
+                owned(lane)?;
+                let stored = Bytes::copy_from_slice(value);
+                Head::decode(Some(&stored), Position::START).map(drop)
+            }
+        };
         return read.map_err(|error| error.to_string());
     }
     if let Some(lane) = key.strip_prefix(CHANNELS) {
@@ -81,9 +90,10 @@ mod tests {
     use super::*;
     use crate::{
         catalog::{NewStream, Request, Rules, key},
-        position::{Position, ShardNumber},
+        position::ShardNumber,
         queue::entry::put_cursor,
         time::Millis,
+        trigger::layout::Layout,
     };
 
     #[test]
@@ -100,8 +110,15 @@ mod tests {
             .map(|put| (put.key, put.value.unwrap()))
             .collect();
         let shard = ShardNumber(7);
-        let checkpoint = Checkpoint::at(Position::new(1, 5)).encode();
-        pairs.push((key::lane(1, shard), checkpoint));
+        let checkpoint = Checkpoint::at(Position::new(1, 5));
+        pairs.push((key::lane(1, shard), checkpoint.encode()));
+        let (_, divided) = Layout::whole(checkpoint).replace(2, shard, 3, Position::new(1, 5));
+        pairs.extend(
+            divided
+                .puts
+                .into_iter()
+                .map(|put| (put.key, put.value.unwrap())),
+        );
         let position = 5u64.to_be_bytes().to_vec();
         pairs.push((key::channel_position(1, shard), position.into()));
         pairs.push((STORED_AT.into(), vec![0; 32].into()));

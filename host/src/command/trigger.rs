@@ -73,6 +73,9 @@ pub(crate) struct Create {
     /// Seconds to wait for a full batch: 0 to 300.
     #[arg(long, value_name = "SECONDS")]
     maximum_batching_window_in_seconds: Option<u32>,
+    /// Batches of a shard that are worked at once, each with keys of its own: 1 to 10.
+    #[arg(long, value_name = "N")]
+    parallelization_factor: Option<u32>,
     /// Retries of a batch: 0 to 10000, or -1 for until its records expire.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     maximum_retry_attempts: Option<i32>,
@@ -190,6 +193,7 @@ impl Create {
             "maximum_batching_window_in_seconds",
             json!(self.maximum_batching_window_in_seconds),
         );
+        set("parallelization_factor", json!(self.parallelization_factor));
         set("maximum_retry_attempts", json!(self.maximum_retry_attempts));
         set(
             "bisect_batch_on_function_error",
@@ -305,13 +309,13 @@ mod tests {
         let given = settings(
             "--starting-position latest --batch-size 7 --maximum-batching-window-in-seconds 1 \
              --maximum-retry-attempts -1 --maximum-record-age-in-seconds 60 \
-             --bisect-batch-on-function-error --on-failure-stream d \
+             --parallelization-factor 3 --bisect-batch-on-function-error --on-failure-stream d \
              --unpack-aggregated-records --disabled",
         );
         let expected = json!({"stream": "s", "function": "f", "starting_position": "LATEST",
             "batch_size": 7, "maximum_batching_window_in_seconds": 1,
             "maximum_retry_attempts": -1, "maximum_record_age_in_seconds": 60,
-            "bisect_batch_on_function_error": true,
+            "parallelization_factor": 3, "bisect_batch_on_function_error": true,
             "on_failure_stream": "d", "unpack_aggregated_records": true, "enabled": false});
         assert_eq!(given, expected);
         // What core reads must be what we write.

@@ -160,6 +160,7 @@ impl World {
             starting_position_timestamp: None,
             batch_size: 1,
             maximum_batching_window_in_seconds: 0,
+            parallelization_factor: 1,
             maximum_retry_attempts: -1,
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,

@@ -1,35 +1,38 @@
-//! One lane's task: it follows its orders, and while it runs it does what its machine says.
-//!
-//! A commit is always awaited; everything else is dropped when the orders change, since a new
-//! machine goes on from the checkpoint.
+//! The task of a trigger on one shard: it follows its orders, and while it runs it divides the shard
+//! as the trigger wants it and runs a lane on each part.
 
 mod call;
+mod layout;
+mod pages;
+mod runner;
+pub(crate) mod turn;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
 
 use millstream_core::{
-    port::{CommitError, ReadLimits},
-    position::ShardNumber,
-    trigger::{Action, Effects, Event, Machine, effect::Unsettled},
+    port::ReadLimits,
+    position::Position,
+    trigger::{
+        layout::{Layout, Step},
+        retry,
+    },
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
+use self::{
+    runner::{End, Runner},
+    turn::Shared,
+};
 use crate::{
     order::{Numbered, Order, Spec},
-    tally::{Board, Fault},
+    tally::Board,
     world::World,
 };
-
-/// How often effects are planned anew because a shard was closed under them.
-const PLANS: usize = 8;
-/// How long the news of a closed shard may take.
-const NEWS: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) world: Arc<World>,
-    pub(crate) shard: ShardNumber,
     pub(crate) orders: watch::Receiver<Numbered>,
     /// The number of the order that is followed.
     pub(crate) follows: watch::Sender<u64>,
@@ -40,11 +43,11 @@ impl Task {
     pub(crate) async fn run(mut self) {
         loop {
             let Numbered { number, order } = self.orders.borrow_and_update().clone();
-            self.board.tally().state = match order {
+            self.board.tally().set_state(match order {
                 Order::Run(_) => "waiting",
                 Order::Pause(_) => "paused",
                 Order::Stop => "stopped",
-            };
+            });
             self.follows.send_replace(number);
             match order {
                 Order::Run(spec) => self.work(&spec).await,
@@ -54,72 +57,90 @@ impl Task {
         }
     }
 
-    /// Runs batches until the orders change.
+    /// Runs lanes until the orders change. A change of their number is made when they have run down.
     async fn work(&mut self, spec: &Spec) {
         tokio::select! {
             biased;
             _ = self.orders.changed() => return,
             () = wait::parents(&self.world, spec) => self.board.begin(),
         }
-        let (mut machine, mut action) = Machine::new(spec.policy.clone(), spec.start);
+        let mut stumbles = 0;
         loop {
-            self.board.show(&machine);
-            let event = match action {
-                Action::Commit(effects) => self.commit(spec, &effects).await,
-                Action::Invoke { batch, attempt } => {
-                    match self.invoke(spec, &batch, attempt).await {
-                        Some(event) => event,
-                        None => return,
-                    }
-                }
-                action => {
-                    tokio::select! {
-                        biased;
-                        _ = self.orders.changed() => return,
-                        event = wait::event(&self.world, spec, action) => event,
-                    }
-                }
+            let loaded = tokio::select! {
+                biased;
+                _ = self.orders.changed() => return,
+                loaded = layout::load(&self.world, spec) => loaded.map_err(|e| e.to_string()),
             };
-            action = machine.step((self.world.clock)(), event);
-        }
-    }
-
-    async fn commit(&self, spec: &Spec, effects: &Effects) -> Event {
-        let result = self.settle(spec, effects).await;
-        Event::Committed(match result {
-            Ok(()) => {
-                let on_failure = &spec.lane.trigger.settings.on_failure_stream;
-                self.board.committed(effects, on_failure.is_some());
-                Ok(())
-            }
-            Err(error) => {
-                self.board.tally().faults[Fault::Commit as usize] += 1;
-                Err(error)
-            }
-        })
-    }
-
-    /// Makes effects durable. Where a shard was closed under them they are planned again, as soon as
-    /// what took its place is known.
-    async fn settle(&self, spec: &Spec, effects: &Effects) -> Result<(), Unsettled> {
-        let mut catalogs = self.world.catalog.subscribe();
-        let mut plans = 1;
-        loop {
-            let catalog = Arc::clone(&catalogs.borrow_and_update());
-            let commit = effects.plan(&spec.lane, &catalog)?;
-            match self.world.log.commit(commit).await {
-                Ok(_durable) => return Ok(()),
-                Err(CommitError::Closed(_)) if plans < PLANS => {
-                    plans += 1;
-                    // Where no news come in time, the machine tries again later.
-                    let _ = tokio::time::timeout(NEWS, catalogs.changed()).await;
+            let done = match loaded {
+                Ok(layout) => {
+                    self.board.lay_out(&layout);
+                    match layout.step(spec.parts) {
+                        Step::Run => {
+                            self.lanes(spec, &layout, None).await;
+                            return;
+                        }
+                        Step::Drain(until) => match self.lanes(spec, &layout, Some(until)).await {
+                            End::Ordered => return,
+                            End::Finished => {
+                                layout::replace(&self.world, spec, &layout, until).await
+                            }
+                        },
+                        Step::Replace(at) => layout::replace(&self.world, spec, &layout, at).await,
+                    }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => Err(error),
+            };
+            let Err(error) = done else {
+                stumbles = 0;
+                continue;
+            };
+            stumbles += 1;
+            self.board.stumbled(&error);
+            let rest = Duration::from_millis(retry::delay_ms(stumbles));
+            tokio::select! {
+                biased;
+                _ = self.orders.changed() => return,
+                () = tokio::time::sleep(rest) => (),
             }
         }
     }
 
-    /// Does nothing until the orders change, but shows where the lane stands.
+    /// Runs the lanes of `layout`, which end at `until`, or when the orders change.
+    async fn lanes(&self, spec: &Spec, layout: &Layout, until: Option<Position>) -> End {
+        let lanes = layout.lanes();
+        let shared = (lanes.len() > 1).then(|| Shared::of(lanes.len()));
+        let mut running = JoinSet::new();
+        for (share, checkpoint) in lanes {
+            let runner = Runner {
+                world: Arc::clone(&self.world),
+                spec: spec.part(share, until),
+                orders: self.orders.clone(),
+                board: Arc::clone(&self.board),
+                shared: shared.clone(),
+                turn: None,
+                alone: false,
+            };
+            if shared.is_none() {
+                return runner.run(checkpoint.clone()).await;
+            }
+            running.spawn(runner.run(checkpoint.clone()));
+        }
+        let mut end = End::Finished;
+        while let Some(ended) = running.join_next().await {
+            match ended {
+                Ok(End::Finished) => (),
+                Ok(End::Ordered) => end = End::Ordered,
+                // A lane that cannot go on takes the others with it, as where there is only one.
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => end = End::Ordered,
+                },
+            }
+        }
+        end
+    }
+
+    /// Does nothing until the orders change, but shows where the lanes stand.
     async fn pause(&mut self, spec: &Spec) {
         tokio::select! {
             biased;
@@ -131,15 +152,18 @@ impl Task {
     }
 }
 
-/// Shows the checkpoint of a lane at rest, and the age of the first record that waits.
+/// Shows the checkpoints of lanes at rest, and the age of the first record that waits.
 async fn look(world: &World, spec: &Spec, board: &Board) {
-    let (mut machine, load) = Machine::new(spec.policy.clone(), spec.start);
-    let loaded = wait::event(world, spec, load).await;
-    let _ = machine.step((world.clock)(), loaded);
-    board.show(&machine);
-    board.tally().state = "paused";
+    match layout::load(world, spec).await {
+        Ok(layout) => board.lay_out(&layout),
+        Err(error) => board.stumbled(&error.to_string()),
+    }
+    let mut from = {
+        let mut tally = board.tally();
+        tally.set_state("paused");
+        tally.position()
+    };
     let shard = spec.lane.shard.number;
-    let mut from = machine.checkpoint().next;
     let one = ReadLimits {
         records: 1,
         bytes: 1,
@@ -150,7 +174,12 @@ async fn look(world: &World, spec: &Spec, board: &Board) {
             return;
         };
         if let Some(first) = page.slices.first() {
-            board.tally().oldest = Some(first.arrival);
+            let mut tally = board.tally();
+            let back = tally.position();
+            let lanes = tally.lanes.iter_mut();
+            lanes
+                .filter(|lane| lane.position == back)
+                .for_each(|lane| lane.oldest = Some(first.arrival));
             return;
         }
         from = from.max(tail);

@@ -7,19 +7,21 @@ use millstream_core::{
     event::{Identity, Origin},
     port::Limits,
     position::{Position, ShardNumber},
-    trigger::{Lane, Policy},
+    trigger::{Lane, Policy, Share},
 };
 use tokio::sync::watch;
 
 use crate::tally::Board;
 
 /// All that a lane needs to know of its trigger and its function. Fixed while a machine runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Spec {
     pub(crate) lane: Lane,
     pub(crate) shard_id: String,
     pub(crate) policy: Policy,
     pub(crate) start: Position,
+    /// Into how many parts the trigger wants the shard divided.
+    pub(crate) parts: u8,
     /// The versions that batches go to; none while there is no such function.
     pub(crate) callees: Vec<Callee>,
     /// Where the records come from, as an event tells it.
@@ -42,7 +44,7 @@ impl PartialEq for Parent {
 }
 
 /// The function's part of a call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Callee {
     pub(crate) version: u64,
     pub(crate) limits: Limits,
@@ -73,11 +75,12 @@ impl Spec {
                 function_version: function.map(|function| function.version),
                 shifted: shifted.map(|(function, shift)| (function.version, shift)),
                 shard: shard.clone(),
+                share: Share::WHOLE,
             },
             shard_id: shard.id(),
             policy: Policy {
                 events: takes_events.then(|| Arc::clone(&origin)),
-                ..Policy::of(settings, shard)
+                ..Policy::of(settings, shard, Share::WHOLE)
             },
             origin,
             // Shards that came after the trigger are read from their oldest record.
@@ -86,9 +89,24 @@ impl Spec {
                 .get(&shard.number)
                 .copied()
                 .unwrap_or(Position::START),
+            // There are ten at most.
+            parts: settings.parallelization_factor as u8,
             callees: both.map(|function| Callee::of(function)).collect(),
             parents,
         }
+    }
+
+    /// The same for a part of the shard, up to `until`.
+    pub(crate) fn part(&self, share: Share, until: Option<Position>) -> Self {
+        let mut part = self.clone();
+        let lane = &mut part.lane;
+        lane.share = share;
+        part.policy = Policy {
+            events: part.policy.events.take(),
+            until,
+            ..Policy::of(&lane.trigger.settings, &lane.shard, share)
+        };
+        part
     }
 }
 

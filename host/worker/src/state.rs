@@ -1,5 +1,6 @@
-//! What a function remembers on its shard, read from the log. Only the lane's own commits write it,
-//! so it does not change while the function runs.
+//! What a function remembers on its shard, read from the log. Only the shard's own lanes write it:
+//! where there is one, it does not change while the function runs; where there are several, what the
+//! function reads is noted.
 
 use std::sync::Arc;
 
@@ -10,15 +11,22 @@ use millstream_core::{
     position::ShardNumber,
 };
 
+use crate::lane::turn::Noted;
+
 #[derive(Debug)]
 pub(crate) struct LaneState {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) trigger: u64,
     pub(crate) shard: ShardNumber,
+    /// What is read; none where nobody else writes it.
+    pub(crate) noted: Option<Noted>,
 }
 
 impl State for LaneState {
     fn get_many(&self, keys: Vec<String>) -> Later<'static, Result<Vec<Option<Bytes>>, ReadError>> {
+        if let Some(noted) = &self.noted {
+            noted.add(&keys);
+        }
         let stored = keys
             .iter()
             .map(|name| key::state(self.trigger, self.shard, name));

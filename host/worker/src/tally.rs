@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream_core::{
-    port::{Disposition, GuestError, InvokeError, Invoked, LaneStatus, Span},
+    port::{Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartStatus, Span},
     position::Position,
     time::Millis,
-    trigger::{Checkpoint, Effects, Machine},
+    trigger::{Checkpoint, Effects, Machine, layout::Layout},
 };
 use tokio::sync::watch;
 
@@ -62,29 +62,26 @@ impl Fault {
     }
 }
 
-/// A lane's tally, shared with those who ask. The lane alone writes it, a few times a batch.
+/// A shard's tally, shared with those who ask. Its lanes alone write it, a few times a batch.
 #[derive(Debug)]
 pub(crate) struct Board {
     tally: Mutex<Tally>,
-    /// How far the lane is, for those that wait for its end.
+    /// How far the shard is, for those that wait for its end.
     progress: watch::Sender<Progress>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Progress {
-    /// Whether the lane has begun: all that came before its shard is done.
+    /// Whether its lanes have begun: all that came before the shard is done.
     begun: bool,
-    /// The next record to process.
+    /// The next record to process, of the lane that is furthest back.
     next: Position,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
-    pub(crate) state: &'static str,
-    pub(crate) position: Position,
-    pub(crate) oldest: Option<Millis>,
-    pub(crate) attempts: u32,
-    pub(crate) last_error: Option<Arc<str>>,
+    /// One a part of the shard; never empty where a board has it.
+    pub(crate) lanes: Vec<Shown>,
     /// Whether the last call failed because the function was not there.
     pub(crate) awaits_function: bool,
     pub(crate) invocations: u64,
@@ -102,6 +99,16 @@ pub(crate) struct Tally {
     pub(crate) latency: Latency,
 }
 
+/// Where one lane stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown {
+    pub(crate) state: &'static str,
+    pub(crate) position: Position,
+    pub(crate) oldest: Option<Millis>,
+    pub(crate) attempts: u32,
+    pub(crate) last_error: Option<Arc<str>>,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Latency {
     /// The last one counts what is above all bounds.
@@ -110,20 +117,46 @@ pub(crate) struct Latency {
 }
 
 impl Board {
-    /// For a lane that goes on from `checkpoint`.
-    pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
-        let pending = checkpoint.pending.as_ref();
-        let next = checkpoint.next;
+    /// For lanes that go on from `layout`.
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let tally = Tally {
+            lanes: layout.lanes().map(|(_, lane)| Shown::at(lane)).collect(),
+            ..Tally::default()
+        };
+        let next = tally.position();
         Self {
-            tally: Mutex::new(Tally {
-                state: "waiting",
-                position: next,
-                attempts: checkpoint.attempts(),
-                last_error: pending.and_then(|pending| pending.error.clone()),
-                ..Tally::default()
-            }),
+            tally: Mutex::new(tally),
             progress: watch::Sender::new(Progress { begun: false, next }),
         }
+    }
+
+    /// Shows the lanes as they are stored.
+    pub(crate) fn lay_out(&self, layout: &Layout) {
+        let mut tally = self.tally();
+        let before = std::mem::take(&mut tally.lanes);
+        tally.lanes = layout.lanes().map(|(_, lane)| Shown::at(lane)).collect();
+        if before.len() == tally.lanes.len() {
+            for (lane, before) in tally.lanes.iter_mut().zip(before) {
+                lane.oldest = before.oldest;
+            }
+        }
+        let next = tally.position();
+        drop(tally);
+        self.advance(next);
+    }
+
+    /// Shows that the lanes cannot begin or end, and why.
+    pub(crate) fn stumbled(&self, error: &str) {
+        let mut tally = self.tally();
+        tally.set_state("backing_off");
+        if let Some(lane) = tally.lanes.first_mut() {
+            lane.last_error = Some(error.into());
+        }
+    }
+
+    fn advance(&self, next: Position) {
+        self.progress
+            .send_if_modified(|progress| std::mem::replace(&mut progress.next, next) != next);
     }
 
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -147,22 +180,25 @@ impl Board {
         let _ = self.progress.subscribe().wait_for(is_done).await;
     }
 
-    pub(crate) fn show(&self, machine: &Machine) {
+    /// Shows lane `index`.
+    pub(crate) fn show(&self, index: usize, machine: &Machine) {
         let mut tally = self.tally();
-        tally.state = machine.state();
+        let Some(lane) = tally.lanes.get_mut(index) else {
+            return;
+        };
+        lane.state = machine.state();
         let error = machine.last_error().cloned();
         // Until then, what the machine before it knew is better.
         if machine.has_loaded() {
-            tally.position = machine.checkpoint().next;
-            tally.attempts = machine.checkpoint().attempts();
-            tally.oldest = machine.oldest();
-            tally.last_error = error;
-            let next = tally.position;
+            lane.position = machine.checkpoint().next;
+            lane.attempts = machine.checkpoint().attempts();
+            lane.oldest = machine.oldest();
+            lane.last_error = error;
+            let next = tally.position();
             drop(tally);
-            self.progress
-                .send_if_modified(|progress| std::mem::replace(&mut progress.next, next) != next);
+            self.advance(next);
         } else if error.is_some() {
-            tally.last_error = error;
+            lane.last_error = error;
         }
     }
 
@@ -188,24 +224,77 @@ impl Board {
     }
 }
 
-impl Tally {
-    pub(crate) fn status(&self, shard_id: String, span: Span, now: Millis) -> LaneStatus {
+impl Shown {
+    fn at(checkpoint: &Checkpoint) -> Self {
+        let pending = checkpoint.pending.as_ref();
+        Self {
+            state: "waiting",
+            position: checkpoint.next,
+            oldest: None,
+            attempts: checkpoint.attempts(),
+            last_error: pending.and_then(|pending| pending.error.clone()),
+        }
+    }
+
+    fn status(&self, span: Span, now: Millis) -> PartStatus {
         // Records that were trimmed wait no more, though the lane has not passed them yet.
         let lag_records = self.position.max(span.first).until(span.next);
         let waits = self.oldest.filter(|_| lag_records > 0);
-        LaneStatus {
-            shard_id,
+        PartStatus {
             state: self.state,
             position: self.position,
             lag_records,
             lag_ms: waits.map_or(0, |oldest| now.since(oldest)),
             attempts: self.attempts,
             last_error: self.last_error.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// Of a shard whose lanes do different things, the first of these that one of them does is shown.
+const TELLING: [&str; 6] = [
+    "backing_off",
+    "invoking",
+    "committing",
+    "batching",
+    "waiting",
+    "paused",
+];
+
+impl Tally {
+    /// The next record to process, of the lane that is furthest back.
+    pub(crate) fn position(&self) -> Position {
+        let positions = self.lanes.iter().map(|lane| lane.position);
+        positions.min().unwrap_or_default()
+    }
+
+    pub(crate) fn set_state(&mut self, state: &'static str) {
+        self.lanes.iter_mut().for_each(|lane| lane.state = state);
+    }
+
+    pub(crate) fn status(&self, shard_id: String, span: Span, now: Millis) -> LaneStatus {
+        let mut parts: Vec<_> = self.lanes.iter().map(|l| l.status(span, now)).collect();
+        let rank = |state| TELLING.iter().position(|&telling| telling == state);
+        let states = parts.iter().map(|part| part.state);
+        let state = states.min_by_key(|&state| rank(state).unwrap_or(TELLING.len()));
+        let most = |of: fn(&PartStatus) -> u64| parts.iter().map(of).max().unwrap_or(0);
+        LaneStatus {
+            shard_id,
+            state: state.unwrap_or("waiting"),
+            position: self.position(),
+            lag_records: most(|part| part.lag_records),
+            lag_ms: most(|part| part.lag_ms),
+            attempts: parts.iter().map(|part| part.attempts).max().unwrap_or(0),
+            last_error: parts.iter().find_map(|part| part.last_error.clone()),
             batches: self.batches,
             records: self.records,
             filtered: self.filtered,
             outputs: self.outputs,
             dead_letters: self.dead_letters,
+            parts: match parts.len() {
+                1 => Vec::new(),
+                _ => std::mem::take(&mut parts),
+            },
         }
     }
 }
@@ -231,9 +320,13 @@ mod tests {
 
     #[test]
     fn records_that_were_trimmed_do_not_wait() {
-        let tally = Tally {
+        let lane = Shown {
             position: Position::new(1, 1),
             oldest: Some(Millis(5)),
+            ..Shown::default()
+        };
+        let tally = Tally {
+            lanes: vec![lane],
             ..Tally::default()
         };
         let status = |first| {

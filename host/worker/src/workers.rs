@@ -15,9 +15,12 @@ use millstream_core::{
     event::Identity,
     name::TriggerName,
     port::{Invoke, LaneStatus, Log, Triggers},
-    position::ShardNumber,
+    position::{Position, ShardNumber},
     time::Millis,
-    trigger::Checkpoint,
+    trigger::{
+        Checkpoint, Share,
+        layout::{Head, Layout},
+    },
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -93,8 +96,8 @@ impl Workers {
     /// nothing in flight that could still be committed, and a new lane shows where it stands. Calls
     /// must be made one after another.
     pub async fn reconcile(&self, catalog: Arc<Catalog>) {
-        let checkpoints = self.checkpoints(&catalog).await;
-        for (_ended, settling) in self.arrange(&catalog, &checkpoints) {
+        let layouts = self.layouts(&catalog).await;
+        for (_ended, settling) in self.arrange(&catalog, &layouts) {
             settling.settled().await;
         }
     }
@@ -123,7 +126,7 @@ impl Workers {
 
     /// The stored checkpoints of lanes that do not run yet, read in few pages: a thousand lanes that
     /// begin at once would have theirs behind each other's records.
-    async fn checkpoints(&self, catalog: &Catalog) -> BTreeMap<LaneKey, Checkpoint> {
+    async fn layouts(&self, catalog: &Catalog) -> BTreeMap<LaneKey, Layout> {
         let mut new = Vec::new();
         {
             let lanes = self.lanes();
@@ -134,25 +137,43 @@ impl Workers {
                 new.extend(keys.filter(|key| !lanes.running.contains_key(key)));
             }
         }
-        let mut checkpoints = BTreeMap::new();
+        let mut layouts = BTreeMap::new();
         for page in new.chunks(CHECKPOINTS_AT_A_TIME) {
             let keys = page.iter().map(|&(id, shard)| key::lane(id, shard));
             // A lane reads its own again, and shows what is wrong with it.
             let Ok(stored) = self.world.log.get_many(keys.collect()).await else {
                 break;
             };
-            let decode = |stored: Option<Bytes>| Checkpoint::decode(&stored?).ok();
-            let found = page.iter().zip(stored.into_iter().map(decode));
-            checkpoints.extend(found.filter_map(|(&key, found)| Some((key, found?))));
+            let stored = page
+                .iter()
+                .zip(stored)
+                .filter(|(_, stored)| stored.is_some());
+            for (&key, stored) in stored {
+                if let Some(layout) = self.layout(key, stored.as_ref()).await {
+                    layouts.insert(key, layout);
+                }
+            }
         }
-        checkpoints
+        layouts
+    }
+
+    /// The layout of which that head is stored.
+    async fn layout(&self, (id, shard): LaneKey, stored: Option<&Bytes>) -> Option<Layout> {
+        match Head::decode(stored, Position::START).ok()? {
+            Head::Whole(checkpoint) => Some(Layout::whole(checkpoint)),
+            Head::Divided(parts) => {
+                let keys = Share::all(parts).map(|share| share.key(id, shard));
+                let stored = self.world.log.get_many(keys.collect()).await.ok()?;
+                Layout::divided(&stored).ok()
+            }
+        }
     }
 
     /// Gives out orders; what must settle, with the handles of lanes that end.
     fn arrange(
         &self,
         catalog: &Arc<Catalog>,
-        checkpoints: &BTreeMap<LaneKey, Checkpoint>,
+        layouts: &BTreeMap<LaneKey, Layout>,
     ) -> Vec<(Option<Handle>, Settling)> {
         let mut lanes = self.lanes();
         if lanes.drained {
@@ -177,7 +198,7 @@ impl Workers {
                         continue;
                     }
                     Some(handle) => handle,
-                    None => self.spawn(trigger, shard, checkpoints.get(&key)),
+                    None => self.spawn(trigger, shard, layouts.get(&key)),
                 };
                 let identity = &self.world.options.identity;
                 let order = handle.order_for(identity, trigger, route, parents);
@@ -197,12 +218,7 @@ impl Workers {
     }
 
     /// A lane whose first order is yet to be given.
-    fn spawn(
-        &self,
-        trigger: &Arc<Trigger>,
-        shard: &Shard,
-        checkpoint: Option<&Checkpoint>,
-    ) -> Handle {
+    fn spawn(&self, trigger: &Arc<Trigger>, shard: &Shard, layout: Option<&Layout>) -> Handle {
         let identity = &self.world.options.identity;
         let spec = Arc::new(Spec::new(identity, trigger, None, shard, Vec::new()));
         let first = Numbered {
@@ -211,11 +227,10 @@ impl Workers {
         };
         let (orders, to_follow) = watch::channel(first);
         let (followed, follows) = watch::channel(0);
-        let start = Checkpoint::at(spec.start);
-        let board = Arc::new(Board::new(checkpoint.unwrap_or(&start)));
+        let start = Layout::whole(Checkpoint::at(spec.start));
+        let board = Arc::new(Board::new(layout.unwrap_or(&start)));
         let task = Task {
             world: Arc::clone(&self.world),
-            shard: shard.number,
             orders: to_follow,
             follows: followed,
             board: Arc::clone(&board),

@@ -14,7 +14,7 @@ use millstream_core::{
         Catalog, Refused, Request, Shard, StartingPosition, Stream, Trigger, TriggerSettings,
     },
     name::TriggerName,
-    port::{LaneStatus, ReadError},
+    port::{LaneStatus, PartStatus, ReadError},
     position::{Position, ShardNumber},
     sequence::SequenceNumber,
     time::Millis,
@@ -53,6 +53,19 @@ struct LaneView {
     filtered: u64,
     outputs: u64,
     dead_letters: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartView>,
+}
+
+/// A part of a shard that is divided.
+#[derive(Serialize)]
+struct PartView {
+    state: &'static str,
+    sequence_number: Option<String>,
+    lag_records: u64,
+    lag_ms: u64,
+    attempts: u32,
+    last_error: Option<String>,
 }
 
 fn view<'a>(app: &App, catalog: &Catalog, trigger: &'a Trigger) -> TriggerView<'a> {
@@ -90,12 +103,21 @@ fn lane_view(stream: Option<&Stream>, lane: LaneStatus) -> LaneView {
         filtered,
         outputs,
         dead_letters,
+        parts,
     } = lane;
     // The next record may not exist yet, so its arrival is not known; the shard's creation is before
     // it, which puts the number after all records that are done and not after any that waits.
-    let number = |shard: &Shard| SequenceNumber::of(shard, position, shard.created).to_string();
+    let shard = stream.and_then(|stream| stream.shard(&shard_id));
+    let number = |position: Position| {
+        let of = |shard: &Shard| SequenceNumber::of(shard, position, shard.created).to_string();
+        shard.map(of)
+    };
     LaneView {
-        sequence_number: stream.and_then(|s| s.shard(&shard_id)).map(number),
+        sequence_number: number(position),
+        parts: parts
+            .into_iter()
+            .map(|part| part_view(number(part.position), part))
+            .collect(),
         shard_id,
         state,
         lag_records,
@@ -107,6 +129,25 @@ fn lane_view(stream: Option<&Stream>, lane: LaneStatus) -> LaneView {
         filtered,
         outputs,
         dead_letters,
+    }
+}
+
+fn part_view(sequence_number: Option<String>, part: PartStatus) -> PartView {
+    let PartStatus {
+        state,
+        position: _,
+        lag_records,
+        lag_ms,
+        attempts,
+        last_error,
+    } = part;
+    PartView {
+        state,
+        sequence_number,
+        lag_records,
+        lag_ms,
+        attempts,
+        last_error,
     }
 }
 

@@ -191,6 +191,7 @@ async fn a_stream_that_a_trigger_needs_is_not_deleted() {
             starting_position_timestamp: None,
             batch_size: 1,
             maximum_batching_window_in_seconds: 0,
+            parallelization_factor: 1,
             maximum_retry_attempts: -1,
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,

@@ -67,7 +67,7 @@ async fn every_setting_is_taken_and_changed() {
         "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1_699_999_999.5,
         "BatchSize": 7, "MaximumBatchingWindowInSeconds": 3, "MaximumRetryAttempts": 2,
         "MaximumRecordAgeInSeconds": 60, "BisectBatchOnFunctionError": true,
-        "ParallelizationFactor": 1, "TumblingWindowInSeconds": 0,
+        "ParallelizationFactor": 4, "TumblingWindowInSeconds": 0,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "DestinationConfig": {"OnFailure": {"Destination": stream_arn("dead")}},
         "FilterCriteria": {"Filters": [{"Pattern": "{\"data\": {\"a\": [1]}}"}]},
@@ -284,6 +284,7 @@ async fn the_last_result_is_that_of_the_lanes() {
         filtered: 0,
         outputs: 0,
         dead_letters: 0,
+        parts: Vec::new(),
     };
     for (lane, result) in [
         (lane(1, None), "OK"),

@@ -59,8 +59,8 @@ async fn a_trigger_has_lambdas_defaults() {
     let expected = json!({
         "name": "t", "state": "Enabled", "stream": "s", "function": "f",
         "starting_position": "LATEST", "batch_size": 100,
-        "maximum_batching_window_in_seconds": 0, "maximum_retry_attempts": -1,
-        "bisect_batch_on_function_error": false,
+        "maximum_batching_window_in_seconds": 0, "parallelization_factor": 1,
+        "maximum_retry_attempts": -1, "bisect_batch_on_function_error": false,
         "maximum_record_age_in_seconds": -1, "on_failure_stream": null,
         "unpack_aggregated_records": false, "enabled": true,
         "created_ms": START, "updated_ms": START, "lag_records": 0, "shards": [],
@@ -134,6 +134,8 @@ async fn a_setting_out_of_range_is_named() {
         ("batch_size", json!(0)),
         ("batch_size", json!(10_001)),
         ("maximum_batching_window_in_seconds", json!(301)),
+        ("parallelization_factor", json!(0)),
+        ("parallelization_factor", json!(11)),
         ("maximum_retry_attempts", json!(-2)),
         ("maximum_retry_attempts", json!(10_001)),
         ("maximum_record_age_in_seconds", json!(59)),
@@ -162,7 +164,7 @@ async fn a_setting_of_the_wrong_kind_is_named() {
         ("starting_position", json!("NEWEST")),
         ("stream", json!("a/b")),
         ("function", json!(5)),
-        ("parallelization_factor", json!(2)),
+        ("tumbling_window_in_seconds", json!(2)),
     ] {
         let mut settings = settings("LATEST");
         settings[name] = value;
@@ -322,6 +324,7 @@ async fn lanes_are_shown_with_their_lag() {
         filtered: 7,
         outputs: 8,
         dead_letters: 9,
+        parts: Vec::new(),
     };
     *world.lanes.0.lock().unwrap() = vec![lane(0, 3, Some("trapped".into())), lane(1, 4, None)];
     let shown = get(&world.router, T).await.expect(200);

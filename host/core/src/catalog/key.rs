@@ -99,6 +99,12 @@ pub fn lane(trigger: u64, shard: ShardNumber) -> Bytes {
     key.into()
 }
 
+/// Where a part of a divided shard's lanes keeps its checkpoint; see [`crate::trigger::layout`].
+#[must_use]
+pub fn part_of_lane(trigger: u64, shard: ShardNumber, part: u8) -> Bytes {
+    [&lane(trigger, shard)[..], &[part]].concat().into()
+}
+
 /// The prefix of a trigger's lanes.
 #[must_use]
 pub fn lanes_of(trigger: u64) -> Bytes {
@@ -107,7 +113,8 @@ pub fn lanes_of(trigger: u64) -> Bytes {
 
 /// Where a lane's function keeps what it calls `name`.
 ///
-/// State belongs to a lane: a shard's batches run one after another, so nothing else writes it.
+/// State belongs to a shard's lanes. Where there are several, [`crate::trigger::ledger`] keeps their
+/// batches apart.
 #[must_use]
 pub fn state(trigger: u64, shard: ShardNumber, name: &str) -> Bytes {
     let mut key = states_of(trigger).to_vec();

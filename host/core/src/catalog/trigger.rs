@@ -58,6 +58,9 @@ pub struct TriggerSettings {
     /// Seconds to wait for a full batch: 0 to 300.
     #[serde(default)]
     pub maximum_batching_window_in_seconds: u32,
+    /// Batches of a shard that are worked at once, each with keys of its own: 1 to 10.
+    #[serde(default = "defaults::parallelization_factor")]
+    pub parallelization_factor: u32,
     /// Retries of a batch after its first failure: -1 (until the records expire) to 10,000.
     #[serde(default = "defaults::endless")]
     pub maximum_retry_attempts: i32,
@@ -89,6 +92,9 @@ pub struct TriggerSettings {
 mod defaults {
     pub(super) fn batch_size() -> u32 {
         crate::limit::BATCH_RECORDS_DEFAULT
+    }
+    pub(super) fn parallelization_factor() -> u32 {
+        1
     }
     pub(super) fn endless() -> i32 {
         -1
@@ -163,6 +169,10 @@ impl TriggerSettings {
                 &window,
                 "allowed are 0 to 300",
             );
+        }
+        if !(1..=limit::PARALLELIZATION_MAX).contains(&self.parallelization_factor) {
+            let factor = self.parallelization_factor;
+            return error("parallelization_factor", &factor, "allowed are 1 to 10");
         }
         if !(-1..=limit::RETRY_ATTEMPTS_MAX).contains(&self.maximum_retry_attempts) {
             let attempts = self.maximum_retry_attempts;

@@ -76,6 +76,26 @@ pub struct LaneStatus {
     pub outputs: u64,
     /// Records given to the dead letters (or, without an on_failure_stream, dropped) since then.
     pub dead_letters: u64,
+    /// The parts of the shard that are worked at once; empty where it is undivided. Of a divided shard
+    /// the fields above tell of the part that is furthest back, and of all records after that.
+    pub parts: Vec<PartStatus>,
+}
+
+/// What a part of a shard is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartStatus {
+    /// As the shard's.
+    pub state: &'static str,
+    /// The next record that may be its.
+    pub position: Position,
+    /// Records between that and the shard's tail, also those of other parts.
+    pub lag_records: u64,
+    /// Age of the oldest of its records that waits, in milliseconds; 0 where none does.
+    pub lag_ms: u64,
+    /// Failed attempts of the current batch.
+    pub attempts: u32,
+    /// The last error, where the last attempt failed.
+    pub last_error: Option<String>,
 }
 
 /// What can be asked of the running triggers.

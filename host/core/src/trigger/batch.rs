@@ -5,6 +5,7 @@ mod sift;
 use std::sync::Arc;
 
 use self::sift::Gap;
+pub use self::sift::LeftOut;
 use super::unpack::{Folded, Unpacked};
 use crate::{
     batch::Columns,

@@ -139,6 +139,7 @@ mod tests {
             function_version: Some(9),
             shifted: None,
             shard: stream.shards[0].clone(),
+            share: crate::trigger::Share::WHOLE,
         }
     }
 

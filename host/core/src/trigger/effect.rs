@@ -10,6 +10,7 @@ use super::{
     batch::Batch,
     checkpoint::Checkpoint,
     discard::{Discards, Reason},
+    share::Share,
 };
 use crate::{
     batch::Output,
@@ -21,7 +22,7 @@ use crate::{
     put::route::route,
 };
 
-/// A trigger on one shard.
+/// A trigger on one shard, or on a part of it.
 #[derive(Debug, Clone)]
 pub struct Lane {
     /// The trigger.
@@ -32,6 +33,8 @@ pub struct Lane {
     pub shifted: Option<(u64, Shift)>,
     /// The shard.
     pub shard: Shard,
+    /// Which part.
+    pub share: Share,
 }
 
 impl Lane {
@@ -75,6 +78,9 @@ pub enum Unsettled {
     /// Nothing was written, but the same may succeed later.
     #[error("{0}")]
     Postponed(String),
+    /// Nothing was written: what the function's answer was made of has changed meanwhile.
+    #[error("another batch of the shard changed what the function had read")]
+    Stale,
     /// Only the checkpoint tells whether it was written.
     #[error("{0}")]
     Unknown(String),
@@ -163,7 +169,7 @@ impl Effects {
                 value: value.clone(),
             }));
         commit.puts.push(Put {
-            key: key::lane(trigger, shard),
+            key: lane.share.key(trigger, shard),
             value: Some(self.checkpoint.encode()),
         });
         let operations = commit.appends.len() + commit.puts.len();

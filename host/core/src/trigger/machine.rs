@@ -10,7 +10,7 @@ mod settle;
 use std::{mem, sync::Arc};
 
 use super::{
-    batch::Batch,
+    batch::{Batch, LeftOut},
     checkpoint::{Checkpoint, LoadError},
     effect::{Effects, Unsettled},
     policy::Policy,
@@ -51,6 +51,8 @@ pub enum Action {
     },
     /// Make durable; answered by [`Event::Committed`].
     Commit(Arc<Effects>),
+    /// Nothing more, ever: the lane has come to where its policy ends it.
+    Finish,
 }
 
 /// What happened.
@@ -82,6 +84,7 @@ enum Phase {
     Invoking(Arc<Batch>),
     Committing(Committing),
     Resting(After),
+    Finished,
 }
 
 /// A batch that is being put together.
@@ -94,28 +97,32 @@ struct Gathering {
     due: Option<Millis>,
 }
 
-/// Records that were filtered out since the last commit, while no other waited. The lane has passed
-/// them, but only in memory: after a crash they are filtered again.
+/// Records that were left out since the last commit, while no other waited. The lane has passed
+/// them, but only in memory: after a crash they are looked at again.
 #[derive(Debug, Clone, Copy, Default)]
 struct Passed {
-    records: u64,
+    left_out: LeftOut,
     /// When the first of them was.
     since: Millis,
 }
 
 impl Passed {
-    fn add(&mut self, records: u64, now: Millis) {
-        if self.records == 0 {
+    fn add(&mut self, left_out: LeftOut, now: Millis) {
+        if self.records() == 0 {
             self.since = now;
         }
-        self.records += records;
+        self.left_out.add(left_out);
+    }
+
+    fn records(&self) -> u64 {
+        self.left_out.all()
     }
 
     /// In how many milliseconds it shall be durable; never, where nothing was passed.
     fn due_in(&self, now: Millis) -> Option<u64> {
         let waited = now.since(self.since);
         let left = limit::FILTER_CHECKPOINT_MS.saturating_sub(waited);
-        (self.records > 0).then_some(left)
+        (self.records() > 0).then_some(left)
     }
 }
 
@@ -242,7 +249,7 @@ impl Machine {
     pub fn state(&self) -> &'static str {
         match &self.phase {
             Phase::Gathering(gathering) if !gathering.batch.is_empty() => "batching",
-            Phase::Loading | Phase::Gathering(_) => "waiting",
+            Phase::Loading | Phase::Gathering(_) | Phase::Finished => "waiting",
             Phase::Invoking(_) => "invoking",
             Phase::Committing(_) => "committing",
             Phase::Resting(_) => "backing_off",

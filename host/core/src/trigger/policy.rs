@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::filter::Sieve;
+use super::{filter::Sieve, share::Share};
 use crate::{
     catalog::{Shard, TriggerSettings},
     event::Origin,
     limit,
+    position::Position,
 };
 
 /// Which records are delivered, how batches are cut and when a record is given up.
@@ -30,12 +31,14 @@ pub struct Policy {
     pub sieve: Option<Arc<Sieve>>,
     /// Where the records come from, where the function takes events: a batch is then one event.
     pub events: Option<Arc<Origin>>,
+    /// Where the lane ends, though the shard goes on; none: nowhere.
+    pub until: Option<Position>,
 }
 
 impl Policy {
-    /// On `shard`, of settings that were checked.
+    /// On that part of `shard`, of settings that were checked.
     #[must_use]
-    pub fn of(settings: &TriggerSettings, shard: &Shard) -> Self {
+    pub fn of(settings: &TriggerSettings, shard: &Shard, share: Share) -> Self {
         let age = u64::try_from(settings.maximum_record_age_in_seconds).ok();
         Self {
             batch_records: settings.batch_size as usize,
@@ -45,8 +48,9 @@ impl Policy {
             bisect: settings.bisect_batch_on_function_error,
             age_ms: age.map(|seconds| seconds * 1000),
             unpacks: settings.unpack_aggregated_records,
-            sieve: Sieve::new(&settings.filter_criteria, shard).map(Arc::new),
+            sieve: Sieve::new(&settings.filter_criteria, shard, share).map(Arc::new),
             events: None,
+            until: None,
         }
     }
 
@@ -64,7 +68,11 @@ mod tests {
 
     fn policy(json: &str) -> Policy {
         let stream = Stream::new("s".try_into().unwrap(), 1, ShardNumber(0), Millis(0));
-        Policy::of(&serde_json::from_str(json).unwrap(), &stream.shards[0])
+        Policy::of(
+            &serde_json::from_str(json).unwrap(),
+            &stream.shards[0],
+            Share::WHOLE,
+        )
     }
 
     #[test]

@@ -8,7 +8,7 @@ use millstream_core::{
     sequence::SequenceNumber,
     time::Millis,
     trigger::{
-        Batch, FilterCriteria,
+        Batch, FilterCriteria, Share,
         batch::Room,
         filter::{Fault, Pattern, PatternError, Sieve},
     },
@@ -131,7 +131,7 @@ fn kept(patterns: &[Value], data: &[&[u8]]) -> Vec<usize> {
         end: None,
     };
     let mut batch = Batch::default();
-    match Sieve::new(&criteria, &shard()) {
+    match Sieve::new(&criteria, &shard(), Share::WHOLE) {
         Some(sieve) => batch.sift(vec![slice], &room, &sieve),
         None => batch.take(vec![slice], &room),
     };

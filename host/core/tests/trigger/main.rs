@@ -9,5 +9,6 @@ mod filtered;
 mod filters;
 mod model;
 mod packed;
+mod parts;
 mod windows;
 mod world;

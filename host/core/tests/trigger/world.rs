@@ -1,15 +1,19 @@
 //! The smallest world in which a lane can run: a shard in memory, a clock that jumps, and a commit
 //! that may go wrong. It applies planned commits only, so what is asserted is what would be durable.
 
+mod events;
+mod parts;
+mod puts;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use millstream_aggregate::{UserRecord, pack, unpack};
+use millstream_aggregate::unpack;
 use millstream_core::{
     batch::Output,
     block::{BlockBuilder, Slice},
-    catalog::{Catalog, NewStream, Request, Rules, key},
-    event::{self, Identity, Origin},
+    catalog::{Catalog, NewStream, Request, Rules},
+    event::Origin,
     port::{
         Commit, Disposition, GuestError, InvokeError, ModuleInfo, Page, ReadLimits, RecordFailure,
         Verdict,
@@ -17,7 +21,8 @@ use millstream_core::{
     position::Position,
     time::Millis,
     trigger::{
-        Action, Batch, Checkpoint, Event, FilterCriteria, Lane, Machine, Policy, effect::Unsettled,
+        Action, Batch, Checkpoint, Event, FilterCriteria, Lane, Machine, Policy, Share,
+        effect::Unsettled,
     },
 };
 use serde_json::{Value, json};
@@ -58,6 +63,17 @@ pub(crate) struct Called {
     pub(crate) attempt: u32,
 }
 
+/// Why a lane does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It waits for records that do not come.
+    Idle,
+    /// It has come to its end.
+    Finished,
+    /// The host ends.
+    Crash,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) now: Millis,
@@ -86,6 +102,8 @@ pub(crate) struct World {
     pub(crate) reads: usize,
     /// Where the records come from, where the function takes events.
     events: Option<Arc<Origin>>,
+    /// How many partition keys there are.
+    pub(crate) key_count: usize,
 }
 
 impl World {
@@ -137,6 +155,7 @@ impl World {
             function_version: Some(1),
             shifted: None,
             shard: catalog.stream("in").unwrap().shards[0].clone(),
+            share: Share::WHOLE,
         };
         Self {
             now: Millis(1_000_000),
@@ -157,23 +176,7 @@ impl World {
             filtered: 0,
             reads: 0,
             events: None,
-        }
-    }
-
-    /// The same with a function that takes events.
-    pub(crate) fn of_events(settings: Value) -> Self {
-        let world = Self::new(settings);
-        let Lane { trigger, shard, .. } = &world.lane;
-        let stream = &trigger.settings.stream;
-        let origin = Origin::new(
-            &Identity::default(),
-            stream,
-            &trigger.settings.function,
-            shard,
-        );
-        Self {
-            events: Some(Arc::new(origin)),
-            ..world
+            key_count: usize::MAX,
         }
     }
 
@@ -183,61 +186,6 @@ impl World {
         let mut trigger = self.lane.trigger.as_ref().clone();
         trigger.settings.filter_criteria = FilterCriteria::new(texts).unwrap();
         self.lane.trigger = Arc::new(trigger);
-    }
-
-    /// Puts so many records as one block. A record's data is its number, from 0, and its key ends in
-    /// the same.
-    pub(crate) fn put(&mut self, records: usize) {
-        let mut builder = BlockBuilder::default();
-        for _ in 0..records {
-            let number = self.name();
-            let key = format!("k{}", String::from_utf8_lossy(&number));
-            builder.push(&key, &number);
-        }
-        self.append(builder);
-    }
-
-    /// The same with a record for each of `sizes`, which says how many bytes of data it has.
-    pub(crate) fn put_sized(&mut self, sizes: &[usize]) {
-        let mut builder = BlockBuilder::default();
-        for &size in sizes {
-            let mut data = self.name();
-            data.resize(size, b' ');
-            builder.push("k", &data);
-        }
-        self.append(builder);
-    }
-
-    /// As [`World::put`], with a record for each of `users`, in which so many user records are packed.
-    pub(crate) fn put_packed(&mut self, users: &[usize]) {
-        let mut builder = BlockBuilder::default();
-        for &users in users {
-            let named: Vec<_> = (0..users).map(|_| self.name()).collect();
-            let user = |data| UserRecord {
-                partition_key: "user",
-                explicit_hash_key: None,
-                data,
-            };
-            let packed: Vec<_> = named.iter().map(|data| user(data)).collect();
-            builder.push("k", &pack(&packed));
-        }
-        self.append(builder);
-    }
-
-    fn name(&mut self) -> Vec<u8> {
-        self.named += 1;
-        (self.named - 1).to_string().into_bytes()
-    }
-
-    fn append(&mut self, builder: BlockBuilder) {
-        let records = builder.len();
-        self.shard.push(Slice {
-            block: builder.finish().unwrap(),
-            range: 0..records as u32,
-            base: self.tail(),
-            arrival: self.now,
-        });
-        self.put += records;
     }
 
     pub(crate) fn records(&self) -> usize {
@@ -250,9 +198,12 @@ impl World {
     }
 
     pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
-        let stored = self
-            .keys
-            .get(&key::lane(self.lane.trigger.id, self.lane.shard.number))?;
+        let stored = self.keys.get(
+            &self
+                .lane
+                .share
+                .key(self.lane.trigger.id, self.lane.shard.number),
+        )?;
         Some(Checkpoint::decode(stored).unwrap())
     }
 
@@ -267,27 +218,6 @@ impl World {
         }
     }
 
-    /// The same with a function that is given events and answers text, which says of the records
-    /// what the trigger's setting makes of it.
-    pub(crate) fn run_events(&mut self, mut function: impl FnMut(&Value) -> String) {
-        let origin = Arc::clone(self.events.as_ref().unwrap());
-        let reports = self.lane.trigger.settings.reports_failures();
-        let mut call = |batch: &Batch, _| {
-            let columns = batch.columns();
-            let event = event::Event {
-                origin: &origin,
-                columns: &columns,
-                window: None,
-            };
-            let answer = function(&serde_json::from_slice(&event.write()).unwrap());
-            let said = event::answer::verdict(answer.as_bytes(), reports, &origin, &columns);
-            Ok(said.map_err(GuestError::from))
-        };
-        while !self.batches(&mut call) {
-            self.epoch += 1;
-        }
-    }
-
     /// Runs the lane until the host ends (false) or nothing is left to do (true).
     pub(crate) fn life(&mut self, function: &mut impl FnMut(&[usize], u32) -> Answer) -> bool {
         self.batches(&mut |batch: &Batch, attempt| function(&numbers(batch), attempt))
@@ -296,53 +226,81 @@ impl World {
     fn batches(&mut self, function: &mut impl FnMut(&Batch, u32) -> Answer) -> bool {
         let policy = Policy {
             events: self.events.clone(),
-            ..Policy::of(&self.lane.trigger.settings, &self.lane.shard)
+            ..Policy::of(
+                &self.lane.trigger.settings,
+                &self.lane.shard,
+                self.lane.share,
+            )
         };
         let (mut machine, mut action) = Machine::new(policy, Position::START);
         for _ in 0..20_000 {
-            let event = match action {
-                Action::Load => Event::Loaded(Ok(self.checkpoint())),
-                Action::Read { from, limits } => {
-                    self.reads += 1;
-                    Event::Read {
-                        page: Ok(self.read(from, limits)),
-                        tail: self.tail(),
-                    }
-                }
-                Action::Wait { beyond, ms } => {
-                    if !self.wait(beyond, ms) {
-                        return true;
-                    }
-                    Event::Woken
-                }
-                Action::Invoke { batch, attempt } => {
-                    let records = numbers(&batch);
-                    let at = self.now.0;
-                    self.calls.push(Called {
-                        at,
-                        records,
-                        attempt,
-                    });
-                    Event::Invoked(function(&batch, attempt))
-                }
-                Action::Commit(effects) => {
-                    self.commits += 1;
-                    let result = match effects.plan(&self.lane, &self.catalog) {
-                        Err(error) => Err(error),
-                        Ok(commit) => match self.commit(&commit) {
-                            Some(result) => result,
-                            None => return false,
-                        },
-                    };
-                    if result.is_ok() {
-                        self.filtered += effects.filtered;
-                    }
-                    Event::Committed(result)
-                }
+            let event = match self.react_to(action, function) {
+                Ok(event) => event,
+                Err(Stop::Crash) => return false,
+                Err(Stop::Idle | Stop::Finished) => return true,
             };
             action = machine.step(self.now, event);
         }
         panic!("the lane does not come to rest: {machine:?}");
+    }
+
+    /// Does what a lane's machine says.
+    pub(crate) fn react(
+        &mut self,
+        action: Action,
+        function: &mut impl FnMut(&[usize], u32) -> Answer,
+    ) -> Result<Event, Stop> {
+        self.react_to(action, &mut |batch: &Batch, attempt| {
+            function(&numbers(batch), attempt)
+        })
+    }
+
+    fn react_to(
+        &mut self,
+        action: Action,
+        function: &mut impl FnMut(&Batch, u32) -> Answer,
+    ) -> Result<Event, Stop> {
+        Ok(match action {
+            Action::Load => Event::Loaded(Ok(self.checkpoint())),
+            Action::Read { from, limits } => {
+                self.reads += 1;
+                Event::Read {
+                    page: Ok(self.read(from, limits)),
+                    tail: self.tail(),
+                }
+            }
+            Action::Wait { beyond, ms } => {
+                if !self.wait(beyond, ms) {
+                    return Err(Stop::Idle);
+                }
+                Event::Woken
+            }
+            Action::Invoke { batch, attempt } => {
+                let records = numbers(&batch);
+                let at = self.now.0;
+                self.calls.push(Called {
+                    at,
+                    records,
+                    attempt,
+                });
+                Event::Invoked(function(&batch, attempt))
+            }
+            Action::Finish => return Err(Stop::Finished),
+            Action::Commit(effects) => {
+                self.commits += 1;
+                let result = match effects.plan(&self.lane, &self.catalog) {
+                    Err(error) => Err(error),
+                    Ok(commit) => match self.commit(&commit) {
+                        Some(result) => result,
+                        None => return Err(Stop::Crash),
+                    },
+                };
+                if result.is_ok() {
+                    self.filtered += effects.filtered;
+                }
+                Event::Committed(result)
+            }
+        })
     }
 
     /// Waits as the shell would; false where nothing would ever happen.
@@ -453,7 +411,7 @@ pub(crate) fn error() -> Answer {
 }
 
 /// What the function is given.
-fn numbers(batch: &Batch) -> Vec<usize> {
+pub(crate) fn numbers(batch: &Batch) -> Vec<usize> {
     let columns = batch.columns();
     let given = (0..columns.len()).map(|i| number(columns.datum(i)));
     given.collect()

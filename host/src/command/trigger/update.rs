@@ -28,6 +28,9 @@ struct Changes {
     /// Seconds to wait for a full batch: 0 to 300.
     #[arg(long, value_name = "SECONDS")]
     maximum_batching_window_in_seconds: Option<u32>,
+    /// Batches of a shard that are worked at once, each with keys of its own: 1 to 10.
+    #[arg(long, value_name = "N")]
+    parallelization_factor: Option<u32>,
     /// Retries of a batch: 0 to 10000, or -1 for until its records expire.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     maximum_retry_attempts: Option<i32>,
@@ -80,6 +83,10 @@ impl Update {
         set(
             "maximum_batching_window_in_seconds",
             json!(changes.maximum_batching_window_in_seconds),
+        );
+        set(
+            "parallelization_factor",
+            json!(changes.parallelization_factor),
         );
         set(
             "maximum_retry_attempts",

@@ -8,16 +8,17 @@ use millstream_core::{
 };
 use tokio::sync::watch;
 
-use super::Task;
+use super::{runner::Runner, turn::Turn};
 use crate::{
     journal,
     order::{Numbered, Order, Spec},
     state::LaneState,
 };
 
-impl Task {
+impl Runner {
     /// Calls the function; nothing where the call was abandoned because the lane must stop.
-    pub(super) async fn invoke(&self, spec: &Spec, batch: &Batch, attempt: u32) -> Option<Event> {
+    pub(super) async fn invoke(&self, batch: &Batch, attempt: u32) -> Option<Event> {
+        let spec = &self.spec;
         let settings = &spec.lane.trigger.settings;
         let Some(call) = self.call(spec, batch, attempt) else {
             let missing =
@@ -60,7 +61,8 @@ impl Task {
             state: Arc::new(LaneState {
                 log: Arc::clone(&self.world.log),
                 trigger: trigger.id,
-                shard: self.shard,
+                shard: spec.lane.shard.number,
+                noted: self.turn.as_ref().map(Turn::noted),
             }),
             limits: callee.limits,
             config: Arc::clone(&callee.config),

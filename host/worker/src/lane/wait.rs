@@ -3,15 +3,20 @@
 use std::{future::pending, time::Duration};
 
 use millstream_core::{
-    catalog::key,
     position::{Position, ShardNumber},
     trigger::{Action, Checkpoint, Event, checkpoint::LoadError},
 };
 
+use super::pages::Pages;
 use crate::{order::Spec, world::World};
 
 /// Does what `action` says. Calls and commits are not for here.
-pub(super) async fn event(world: &World, spec: &Spec, action: Action) -> Event {
+pub(super) async fn event(
+    world: &World,
+    spec: &Spec,
+    pages: Option<&Pages>,
+    action: Action,
+) -> Event {
     let shard = spec.lane.shard.number;
     match action {
         Action::Load => Event::Loaded(load(world, spec).await),
@@ -21,7 +26,10 @@ pub(super) async fn event(world: &World, spec: &Spec, action: Action) -> Event {
                 tokio::task::yield_now().await;
             }
             let tail = world.log.span(shard).next;
-            let page = world.log.read(shard, from, limits).await;
+            let page = match pages {
+                Some(pages) => pages.read(&*world.log, shard, from, limits).await,
+                None => world.log.read(shard, from, limits).await,
+            };
             Event::Read { page, tail }
         }
         Action::Wait { beyond, ms } => {
@@ -31,7 +39,9 @@ pub(super) async fn event(world: &World, spec: &Spec, action: Action) -> Event {
             }
             Event::Woken
         }
-        Action::Invoke { .. } | Action::Commit(_) => unreachable!("calls and commits have effects"),
+        Action::Invoke { .. } | Action::Commit(_) | Action::Finish => {
+            unreachable!("calls and commits have effects")
+        }
     }
 }
 
@@ -45,7 +55,7 @@ pub(super) async fn parents(world: &World, spec: &Spec) {
 }
 
 async fn load(world: &World, spec: &Spec) -> Result<Option<Checkpoint>, LoadError> {
-    let key = key::lane(spec.lane.trigger.id, spec.lane.shard.number);
+    let key = (spec.lane.share).key(spec.lane.trigger.id, spec.lane.shard.number);
     let stored = world.log.get_many(vec![key]).await?;
     stored
         .first()

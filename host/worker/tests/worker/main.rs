@@ -9,5 +9,6 @@ mod host;
 mod lanes;
 mod log;
 mod orders;
+mod parts;
 mod reshard;
 mod shown;

@@ -5,7 +5,7 @@ use millstream_core::{
     trigger::FilterCriteria,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::source;
 use crate::{
@@ -96,7 +96,10 @@ impl Settings {
         call: &Call<'_>,
         settings: &mut TriggerSettings,
     ) -> Result<(), Fault> {
-        self.further(settings)?;
+        if self.tumbling_window_in_seconds.is_some_and(|n| n != 0) {
+            let why = "TumblingWindowInSeconds other than 0 is not supported by Millstream yet.";
+            return Err(Fault::parameter(why));
+        }
         fn set<T>(setting: &mut T, given: Option<T>) {
             if let Some(given) = given {
                 *setting = given;
@@ -119,6 +122,14 @@ impl Settings {
         set(
             &mut settings.bisect_batch_on_function_error,
             self.bisect_batch_on_function_error,
+        );
+        set(
+            &mut settings.parallelization_factor,
+            self.parallelization_factor,
+        );
+        set(
+            &mut settings.function_response_types,
+            self.function_response_types,
         );
         set(
             &mut settings.filter_criteria,
@@ -144,34 +155,6 @@ impl Settings {
         }
         Ok(())
     }
-
-    /// The settings that triggers do not have yet: nothing but their defaults.
-    ///
-    /// Each that they get is set here and shown in [`show_further`].
-    fn further(&self, settings: &mut TriggerSettings) -> Result<(), Fault> {
-        let default_alone = |name: &str, default: &str| {
-            Err(Fault::parameter(format!(
-                "{name} other than {default} is not supported by Millstream yet."
-            )))
-        };
-        if self.parallelization_factor.is_some_and(|n| n != 1) {
-            return default_alone("ParallelizationFactor", "1");
-        }
-        if self.tumbling_window_in_seconds.is_some_and(|n| n != 0) {
-            return default_alone("TumblingWindowInSeconds", "0");
-        }
-        if let Some(types) = &self.function_response_types {
-            settings.function_response_types.clone_from(types);
-        }
-        Ok(())
-    }
-}
-
-/// Adds what [`Settings::further`] sets.
-pub(super) fn show_further(settings: &TriggerSettings, shown: &mut Value) {
-    shown["ParallelizationFactor"] = 1.into();
-    shown["TumblingWindowInSeconds"] = 0.into();
-    shown["FunctionResponseTypes"] = json!(settings.function_response_types);
 }
 
 /// Whether there is more than the words for nothing.
@@ -218,6 +201,8 @@ pub(super) fn function(call: &Call<'_>, text: &str) -> Result<Named, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

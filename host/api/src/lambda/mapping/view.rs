@@ -3,7 +3,7 @@
 use millstream_core::catalog::{StartingPosition, Trigger};
 use serde_json::{Value, json};
 
-use super::{settings, source};
+use super::source;
 use crate::lambda::call::Call;
 
 /// Changes are in effect when their answers are sent, so a mapping is either enabled or disabled.
@@ -41,9 +41,11 @@ pub(super) fn mapping(call: &Call<'_>, trigger: &Trigger) -> Value {
         "MaximumRecordAgeInSeconds": settings.maximum_record_age_in_seconds,
         "MaximumRetryAttempts": settings.maximum_retry_attempts,
         "BisectBatchOnFunctionError": settings.bisect_batch_on_function_error,
+        "ParallelizationFactor": settings.parallelization_factor,
+        "TumblingWindowInSeconds": 0,
+        "FunctionResponseTypes": settings.function_response_types,
         "DestinationConfig": {"OnFailure": on_failure},
     });
-    settings::show_further(settings, &mut shown);
     if let Some(at) = settings.starting_position_timestamp {
         shown["StartingPositionTimestamp"] = seconds(at.0.0);
     }

@@ -1,17 +1,43 @@
-//! Taking only the records that a trigger's filters want.
+//! Taking only the records that a trigger's filters want, and of a divided shard only a part's.
 //!
 //! The batch then holds parts of blocks, still without a copy, and remembers how many records were
 //! left out before each, so that a lane that passes some of them can say how many it left out.
 
-use super::{super::filter::Sieve, Batch, Record, Room};
+use super::{
+    super::filter::{Sieve, sieve::Fate},
+    Batch, Record, Room,
+};
 use crate::{block::Slice, position::Position};
+
+/// How many records were left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// By the filters.
+    pub filtered: u64,
+    /// Since they are other lanes'.
+    pub foreign: u64,
+}
+
+impl LeftOut {
+    /// All together.
+    #[must_use]
+    pub fn all(self) -> u64 {
+        self.filtered + self.foreign
+    }
+
+    /// Adds what was left out elsewhere.
+    pub fn add(&mut self, other: Self) {
+        self.filtered += other.filtered;
+        self.foreign += other.foreign;
+    }
+}
 
 /// Records that were left out in a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gap {
     /// Before which of the batch's records.
     before: usize,
-    records: u64,
+    left_out: LeftOut,
 }
 
 impl Gap {
@@ -39,7 +65,8 @@ impl Batch {
                     key: slice.block.key(i),
                     data: slice.block.datum(i),
                 };
-                if sieve.keeps(&record) {
+                let fate = sieve.fate(&record);
+                if fate == Fate::Kept {
                     let bytes = slice.block.payload(i..i + 1);
                     if self.records > 0 && self.bytes + bytes > room.bytes {
                         return true;
@@ -47,7 +74,10 @@ impl Batch {
                     self.add(&slice, i, bytes, goes_on);
                     goes_on = true;
                 } else {
-                    self.leave_out();
+                    self.leave_out(LeftOut {
+                        filtered: u64::from(fate == Fate::Filtered),
+                        foreign: u64::from(fate == Fate::Foreign),
+                    });
                     goes_on = false;
                 }
                 self.end = Some(position.plus(1));
@@ -68,24 +98,26 @@ impl Batch {
         }
     }
 
-    fn leave_out(&mut self) {
+    fn leave_out(&mut self, left_out: LeftOut) {
         let before = self.records;
         match self.gaps.last_mut().filter(|gap| gap.before == before) {
-            Some(gap) => gap.records += 1,
-            None => self.gaps.push(Gap { before, records: 1 }),
+            Some(gap) => gap.left_out.add(left_out),
+            None => self.gaps.push(Gap { before, left_out }),
         }
     }
 
     /// How many records were left out before record `index`, or in all where that is the count.
     #[must_use]
-    pub fn left_out(&self, index: usize) -> u64 {
+    pub fn left_out(&self, index: usize) -> LeftOut {
+        let mut left_out = LeftOut::default();
         let gaps = self.gaps.iter().take_while(|gap| gap.is_before(index));
-        gaps.map(|gap| gap.records).sum()
+        gaps.for_each(|gap| left_out.add(gap.left_out));
+        left_out
     }
 
     /// Where no record is wanted of all that it was given: forgets them, and says up to where they
     /// were and how many.
-    pub fn pass(&mut self) -> Option<(Position, u64)> {
+    pub fn pass(&mut self) -> Option<(Position, LeftOut)> {
         if !self.is_empty() || self.gaps.is_empty() {
             return None;
         }
@@ -106,7 +138,7 @@ mod tests {
         catalog::Stream,
         position::ShardNumber,
         time::Millis,
-        trigger::{FilterCriteria, batch::Room},
+        trigger::{FilterCriteria, Share, batch::Room},
     };
 
     /// Keeps the records whose key is `y`.
@@ -114,7 +146,7 @@ mod tests {
         let stream = Stream::new("s".try_into().unwrap(), 1, ShardNumber(0), Millis(0));
         let pattern = r#"{"partitionKey":["y"]}"#.to_owned();
         let criteria = FilterCriteria::new(vec![pattern]).unwrap();
-        Sieve::new(&criteria, &stream.shards[0]).unwrap()
+        Sieve::new(&criteria, &stream.shards[0], Share::WHOLE).unwrap()
     }
 
     fn slice(base: u64, records: &[(bool, usize)]) -> Slice {
@@ -172,9 +204,9 @@ mod tests {
             prop_assert_eq!(&batch.columns().positions, wanted.as_slice());
             for (index, &at) in wanted.iter().enumerate() {
                 prop_assert_eq!(batch.position(index), Position(at));
-                prop_assert_eq!(batch.left_out(index), at - index as u64);
+                prop_assert_eq!(batch.left_out(index).all(), at - index as u64);
             }
-            prop_assert_eq!(batch.left_out(count), seen - count as u64);
+            prop_assert_eq!(batch.left_out(count).all(), seen - count as u64);
             if seen < all.len() as u64 {
                 prop_assert!(full);
             }
@@ -191,10 +223,14 @@ mod tests {
         let mut batch = Batch::default();
         assert_eq!(batch.pass(), None);
         batch.sift(vec![slice(7, &[(false, 1); 3])], &any, &sieve());
-        assert_eq!(batch.pass(), Some((Position(10), 3)));
-        assert_eq!((batch.next(), batch.left_out(0)), (None, 0));
+        let left_out = |filtered| LeftOut {
+            filtered,
+            foreign: 0,
+        };
+        assert_eq!(batch.pass(), Some((Position(10), left_out(3))));
+        assert_eq!((batch.next(), batch.left_out(0)), (None, left_out(0)));
         batch.sift(vec![slice(10, &[(false, 1), (true, 1)])], &any, &sieve());
-        assert_eq!((batch.pass(), batch.left_out(0)), (None, 1));
+        assert_eq!((batch.pass(), batch.left_out(0)), (None, left_out(1)));
     }
 
     /// Every part of a block used to ask for room for all keys of the block.

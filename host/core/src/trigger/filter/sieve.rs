@@ -1,18 +1,24 @@
-//! A trigger's filters on one shard: which of its records are delivered.
+//! A trigger's filters on one shard, or on a part of it: which of its records are delivered.
 
 use serde_json::{Map, Value};
 
 use super::{criteria::FilterCriteria, tree::Node};
-use crate::{catalog::Shard, sequence::SequenceNumber, trigger::batch::Record};
+use crate::{
+    catalog::Shard,
+    sequence::SequenceNumber,
+    trigger::{batch::Record, share::Share},
+};
 
 /// The record's data, decoded, as patterns name it.
 pub(super) const DATA: &str = "data";
 
-/// The filters of a trigger, for the records of one shard. There is at least one.
+/// The filters of a trigger, for the records of one shard. There is at least one, or the shard is
+/// divided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sieve {
     criteria: FilterCriteria,
     shard: Shard,
+    share: Share,
     /// Which fields of a record the filters ask for at all.
     needs: Needs,
 }
@@ -26,10 +32,21 @@ struct Needs {
     schema: bool,
 }
 
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is delivered.
+    Kept,
+    /// The filters leave it out.
+    Filtered,
+    /// It is another lane's.
+    Foreign,
+}
+
 impl Sieve {
-    /// None where there is no filter: then all records are wanted.
+    /// None where there is no filter and no other lane: then all records are wanted.
     #[must_use]
-    pub fn new(criteria: &FilterCriteria, shard: &Shard) -> Option<Self> {
+    pub fn new(criteria: &FilterCriteria, shard: &Shard, share: Share) -> Option<Self> {
         let mut needs = Needs::default();
         let ways = criteria.patterns().flat_map(|pattern| pattern.ways());
         for name in ways.flat_map(Node::names) {
@@ -43,11 +60,24 @@ impl Sieve {
                 _ => (),
             }
         }
-        (!criteria.is_empty()).then(|| Self {
+        (!criteria.is_empty() || !share.is_whole()).then(|| Self {
             criteria: criteria.clone(),
             shard: shard.clone(),
+            share,
             needs,
         })
+    }
+
+    /// What becomes of the record.
+    #[must_use]
+    pub fn fate(&self, record: &Record<'_>) -> Fate {
+        if !self.share.owns(record.key) {
+            Fate::Foreign
+        } else if self.criteria.is_empty() || self.keeps(record) {
+            Fate::Kept
+        } else {
+            Fate::Filtered
+        }
     }
 
     /// Whether a filter matches the record. Data that is no JSON object has no fields, not even absent

@@ -20,6 +20,9 @@ use crate::{
 impl Machine {
     /// Begins a batch; it goes at `due` even if it is not full.
     pub(super) fn gather(&mut self, due: Option<Millis>) -> Action {
+        if self.has_ended(self.checkpoint.next) {
+            return self.finish();
+        }
         self.read(Gathering {
             batch: Batch::default(),
             from: self.checkpoint.next,
@@ -36,7 +39,7 @@ impl Machine {
         if self.policy.sieve.is_some() {
             // The more was left out, the more is read at once to find what is wanted.
             let most = limit::BATCH_RECORDS_MAX as usize;
-            let left_out = self.passed.records + batch.left_out(batch.len());
+            let left_out = self.passed.records() + batch.left_out(batch.len()).all();
             limits.records += usize::try_from(left_out).unwrap_or(most).min(most);
             limits.bytes = limits.bytes.min(limit::FILTER_READ_BYTES);
         }
@@ -53,8 +56,21 @@ impl Machine {
                 limit::BATCH_RECORDS_MAX as usize
             }),
             bytes: self.policy.batch_bytes,
-            end,
+            end: end.or(self.policy.until),
         }
+    }
+
+    /// Whether a lane that stands there has nothing more to do.
+    fn has_ended(&self, at: Position) -> bool {
+        self.policy.until.is_some_and(|until| at >= until)
+    }
+
+    fn finish(&mut self) -> Action {
+        if self.passed.records() > 0 {
+            return self.pass();
+        }
+        self.phase = Phase::Finished;
+        Action::Finish
     }
 
     pub(super) fn gathered(
@@ -76,7 +92,8 @@ impl Machine {
         }
         self.oldest = to.batch.oldest();
         // A pending batch is full at its end; retention or a lost tail may leave less of it.
-        let complete = full || (nothing && self.checkpoint.pending.is_some());
+        let last = (nothing && self.checkpoint.pending.is_some()) || self.has_ended(to.from);
+        let complete = full || last;
         if to.batch.is_empty() {
             return self.without_records(now, to, tail, complete);
         }
@@ -110,7 +127,11 @@ impl Machine {
             self.checkpoint = Checkpoint::before(gone.end, None, splits);
             return self.gather(to.due);
         }
-        if self.passed.records >= limit::FILTER_CHECKPOINT_RECORDS {
+        if complete && self.policy.until.is_some() {
+            // Nothing is left before the lane's end, or the next record lies beyond it.
+            return self.finish();
+        }
+        if self.passed.records() >= limit::FILTER_CHECKPOINT_RECORDS {
             return self.pass();
         }
         if to.from < tail {
@@ -126,7 +147,7 @@ impl Machine {
     /// Makes durable that what was filtered out is passed.
     fn pass(&mut self) -> Action {
         let effects = Effects {
-            filtered: self.passed.records,
+            filtered: self.passed.left_out.filtered,
             ..Effects::only(self.checkpoint.clone())
         };
         self.commit(Committing {
@@ -180,7 +201,11 @@ impl Machine {
     }
 
     pub(super) fn call(&mut self, batch: Batch) -> Action {
-        let batch = Arc::new(batch);
+        self.call_again(Arc::new(batch))
+    }
+
+    /// Calls the function with what it was called with before.
+    pub(super) fn call_again(&mut self, batch: Arc<Batch>) -> Action {
         let attempt = self.checkpoint.attempts().saturating_add(1);
         self.phase = Phase::Invoking(Arc::clone(&batch));
         Action::Invoke { batch, attempt }

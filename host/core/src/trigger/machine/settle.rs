@@ -188,7 +188,7 @@ impl Machine {
     /// How many records a commit passes that were filtered out, where the lane stands at record `until`
     /// of `batch` afterwards.
     fn passing(&self, batch: &Batch, until: usize) -> u64 {
-        self.passed.records + batch.left_out(until)
+        self.passed.left_out.filtered + batch.left_out(until).filtered
     }
 
     pub(super) fn commit(&mut self, committing: Committing) -> Action {
@@ -213,6 +213,8 @@ impl Machine {
                     ms => self.rest(ms, After::Gather { hurry: false }),
                 }
             }
+            // Nobody is to blame: the answer was to what is no longer so.
+            (Err(Unsettled::Stale), Some(batch)) => self.call_again(batch),
             (Err(Unsettled::Refused(error)), Some(batch)) => {
                 self.fail(now, batch, error.into(), Blame::Batch)
             }
@@ -220,6 +222,7 @@ impl Machine {
             (Err(Unsettled::Refused(error) | Unsettled::Postponed(error)), _) => {
                 self.stumble(&error, After::Commit(committing))
             }
+            (Err(Unsettled::Stale), None) => self.commit(committing),
             (Err(Unsettled::Unknown(error)), _) => self.stumble(&error, After::Load),
         }
     }

@@ -7,8 +7,24 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use support::{Host, build};
 
+const TERRAFORM: &str = "test_terraform.py";
+
 #[test]
 fn amazons_clients_find_what_they_expect() -> Result<()> {
+    pytest(&[&format!("--ignore={}", beside(TERRAFORM)), &beside("")])
+}
+
+/// On its own, since it sleeps for most of its minute.
+#[test]
+fn terraform_finds_what_it_expects() -> Result<()> {
+    pytest(&[&beside(TERRAFORM)])
+}
+
+fn beside(file: &str) -> String {
+    format!("{}/tests/contract/{file}", build::root().display())
+}
+
+fn pytest(tests: &[&str]) -> Result<()> {
     let home = support::host::folder()?;
     // Channels need somewhere to deliver to, or they show as failed.
     let buckets = home.path().join("buckets");
@@ -24,7 +40,7 @@ fn amazons_clients_find_what_they_expect() -> Result<()> {
             "no:cacheprovider",
             "--durations=3",
         ])
-        .arg(build::root().join("tests/contract"))
+        .args(tests)
         .current_dir(home.path())
         .env("MILLSTREAM_URL", &host.api.url)
         .env("MILLSTREAM_BINARY", build::binary()?)

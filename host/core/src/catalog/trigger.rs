@@ -14,7 +14,7 @@ use crate::{
     name::{FunctionName, StreamName, TriggerName},
     position::{Position, ShardNumber},
     time::Millis,
-    trigger::FilterCriteria,
+    trigger::{Destination, FilterCriteria},
 };
 
 /// Where a new trigger begins.
@@ -73,6 +73,9 @@ pub struct TriggerSettings {
     /// The stream that takes the records that were given up, with the reason.
     #[serde(default)]
     pub on_failure_stream: Option<StreamName>,
+    /// The queue, topic or bucket of AWS that is told of such records in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure_destination: Option<Destination>,
     /// Whether the function gets the user records that Amazon's producer library packed into one
     /// record. Ours: Lambda leaves that to the function.
     #[serde(default)]
@@ -140,6 +143,12 @@ pub struct SettingError {
 }
 
 impl TriggerSettings {
+    /// Whether records that are given up go anywhere.
+    #[must_use]
+    pub fn has_on_failure(&self) -> bool {
+        self.on_failure_stream.is_some() || self.on_failure_destination.is_some()
+    }
+
     /// Whether an answer to an event says which records failed.
     #[must_use]
     pub fn reports_failures(&self) -> bool {
@@ -208,6 +217,10 @@ impl TriggerSettings {
         if self.on_failure_stream.as_ref() == Some(&self.stream) {
             let allowed = "it must not be the stream that the trigger reads";
             return error("on_failure_stream", &self.stream, allowed);
+        }
+        if let (Some(stream), Some(_)) = (&self.on_failure_stream, &self.on_failure_destination) {
+            let allowed = "it goes with no on_failure_destination";
+            return error("on_failure_stream", stream, allowed);
         }
         Ok(())
     }

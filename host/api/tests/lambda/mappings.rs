@@ -171,12 +171,34 @@ async fn refusals_are_amazons() {
 }
 
 #[tokio::test]
-async fn destinations_outside_the_host_are_refused() {
+async fn a_destination_is_a_queue_a_topic_or_a_bucket() {
     let world = world().await;
+    let made = post(&world, MAPPINGS, asked()).await.ok(202);
+    let path = format!("{MAPPINGS}/{}", made["UUID"].as_str().unwrap());
     for arn in [
         "arn:aws:sqs:us-east-1:123456789012:q",
         "arn:aws:sns:us-east-1:123456789012:t",
         "arn:aws:s3:::bucket",
+        &stream_arn("dead"),
+        "arn:aws:sqs:eu-west-1:123456789012:q.fifo",
+    ] {
+        let config = json!({"OnFailure": {"Destination": arn}});
+        let changed = put(&world, &path, json!({"DestinationConfig": config})).await;
+        assert_eq!(changed.ok(202)["DestinationConfig"], config);
+    }
+    let cleared = json!({"DestinationConfig": {"OnFailure": {"Destination": ""}}});
+    let changed = put(&world, &path, cleared).await.ok(202);
+    assert_eq!(changed["DestinationConfig"], json!({"OnFailure": {}}));
+}
+
+#[tokio::test]
+async fn other_destinations_are_refused() {
+    let world = world().await;
+    for arn in [
+        "arn:aws:lambda:us-east-1:123456789012:function:f",
+        "arn:aws:sns:us-east-1:123456789012:t:subscription",
+        "arn:aws:s3:::bucket/prefix",
+        "kafka://topic",
     ] {
         let asked = with(
             "DestinationConfig",

@@ -1,6 +1,6 @@
 //! Streams as clients name them: by ARNs, in the region of the call.
 
-use millstream_core::name::StreamName;
+use millstream_core::{name::StreamName, trigger::Destination};
 
 use crate::lambda::{call::Call, fault::Fault};
 
@@ -54,22 +54,31 @@ pub(super) fn read(call: &Call<'_>, arn: Option<&str>) -> Result<StreamName, Fau
     is_there.then_some(stream).ok_or_else(missing)
 }
 
-/// The stream that takes what a mapping gives up; none where `arn` is empty.
-pub(super) fn on_failure(call: &Call<'_>, arn: &str) -> Result<Option<StreamName>, Fault> {
+/// What takes or is told of the records that a mapping gives up: a stream, or a queue, a topic or a
+/// bucket of AWS; nothing where `arn` is empty.
+pub(super) fn on_failure(
+    call: &Call<'_>,
+    arn: &str,
+) -> Result<(Option<StreamName>, Option<Destination>), Fault> {
     if arn.is_empty() {
-        return Ok(None);
+        return Ok((None, None));
     }
     if service(arn) != Some("kinesis") {
-        return Err(Fault::parameter(format!(
-            "The destination {arn} is not supported by Millstream: an on-failure destination is \
-             the ARN of a stream of this host."
-        )));
+        let destination = Destination::try_from(arn).map_err(|_| {
+            Fault::parameter(format!(
+                "The destination {arn} is not supported by Millstream: an on-failure destination \
+                 is the ARN of a queue of SQS, a topic of SNS, a bucket of S3, or a stream of this \
+                 host."
+            ))
+        })?;
+        return Ok((None, Some(destination)));
     }
     let missing = || Fault::parameter(format!("Stream not found: {arn}"));
     let stream = stream(call, arn).ok_or_else(missing)?;
     let catalog = call.catalog();
     let is_there = catalog.living(stream.as_str()).is_some();
-    is_there.then_some(Some(stream)).ok_or_else(missing)
+    let found = is_there.then_some((Some(stream), None));
+    found.ok_or_else(missing)
 }
 
 fn service(arn: &str) -> Option<&str> {

@@ -22,6 +22,9 @@ pub(super) fn mapping(call: &Call<'_>, trigger: &Trigger) -> Value {
     if let Some(stream) = &settings.on_failure_stream {
         on_failure["Destination"] = source::arn(call, stream).into();
     }
+    if let Some(destination) = &settings.on_failure_destination {
+        on_failure["Destination"] = destination.as_str().into();
+    }
     let mut shown = json!({
         "UUID": uuid,
         "EventSourceMappingArn": arn,

@@ -167,6 +167,7 @@ impl World {
             filter_criteria: Default::default(),
             on_failure_stream: None,
             on_failure_destination: None,
+            consumer: None,
             unpack_aggregated_records: false,
             function_response_types: Vec::new(),
             enabled: true,

@@ -83,7 +83,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, Fault> {
         let arn = event_source_arn.as_ref();
         of_function
             && is_here(call, trigger)
-            && arn.is_none_or(|arn| *arn == source::arn(call, &settings.stream))
+            && arn.is_none_or(|arn| *arn == source::of(call, settings))
     };
     let triggers = catalog.triggers().filter(wanted);
     let entries = triggers.map(|trigger| (trigger.name.to_string(), trigger));

@@ -1,7 +1,14 @@
 //! Event source mappings: created, looked at, changed, deleted, and every error that Amazon has.
 
 use axum::{body::Body, http::Request};
-use millstream_core::{catalog::StartingPosition, port::LaneStatus, position::Position};
+use millstream_core::{
+    catalog::{
+        Request as Change, StartingPosition, StreamChange,
+        stream::{ConsumerChange, Tags},
+    },
+    port::LaneStatus,
+    position::Position,
+};
 use serde_json::{Value, json};
 
 use super::client::{
@@ -327,4 +334,69 @@ async fn unknown_mappings_are_not_found() {
     get(&world, &path).await.is(404, name, message);
     put(&world, &path, json!({})).await.is(404, name, message);
     delete(&world, &path).await.is(404, name, message);
+}
+
+#[tokio::test]
+async fn a_consumer_is_a_source_that_shows_as_itself() {
+    let world = world().await;
+    let register = || Change::ChangeStream {
+        name: "s".try_into().unwrap(),
+        change: StreamChange::Consumer(
+            "c".try_into().unwrap(),
+            ConsumerChange::Register(Tags::new()),
+        ),
+    };
+    world.app.control.apply(register()).await.unwrap();
+    let seconds = world.app.control.catalog().stream("s").unwrap().consumers["c"]
+        .created
+        .seconds();
+    let arn = format!("{}/consumer/c:{seconds}", stream_arn("s"));
+    let asked_of = |arn: &str| with("EventSourceArn", json!(arn));
+    let made = post(&world, MAPPINGS, asked_of(&arn)).await.ok(202);
+    assert_eq!(made["EventSourceArn"], arn);
+    let trigger = world
+        .app
+        .control
+        .catalog()
+        .triggers()
+        .next()
+        .cloned()
+        .unwrap();
+    assert_eq!(trigger.settings.stream.as_str(), "s");
+    post(&world, MAPPINGS, asked_of(&arn)).await.is(
+        409,
+        "ResourceConflictException",
+        &format!(
+            "The event source arn (\" {arn} \") and function (\" f \") provided mapping already \
+             exists. Please update or delete the existing mapping with UUID {}",
+            made["UUID"].as_str().unwrap()
+        ),
+    );
+    // The stream itself is another source.
+    post(&world, MAPPINGS, asked()).await.ok(202);
+    for (of, count) in [(arn.clone(), 1), (stream_arn("s"), 1), (stream_arn("t"), 0)] {
+        let listed = get(&world, &format!("{MAPPINGS}?EventSourceArn={of}")).await;
+        let listed = listed.ok(200)["EventSourceMappings"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(listed, count, "{of}");
+    }
+    for bad in ["other:1", "c:1", "c", "c:x", ""] {
+        let arn = format!("{}/consumer/{bad}", stream_arn("s"));
+        post(&world, MAPPINGS, asked_of(&arn)).await.is(
+            400,
+            "InvalidParameterValueException",
+            &format!("Stream consumer not found: {arn}"),
+        );
+    }
+    // A mapping outlives the consumer that it was made for.
+    let deregister = Change::ChangeStream {
+        name: "s".try_into().unwrap(),
+        change: StreamChange::Consumer("c".try_into().unwrap(), ConsumerChange::Deregister),
+    };
+    world.app.control.apply(deregister).await.unwrap();
+    let path = format!("{MAPPINGS}/{}", made["UUID"].as_str().unwrap());
+    let changed = put(&world, &path, json!({"BatchSize": 8})).await.ok(202);
+    assert_eq!(changed["EventSourceArn"], arn);
 }

@@ -178,6 +178,19 @@ async fn records_that_are_given_up_go_to_a_stream_or_to_a_destination() {
 }
 
 #[tokio::test]
+async fn a_trigger_is_made_for_a_registered_consumer_or_for_none() {
+    let world = world().await;
+    let mut settings = settings("LATEST");
+    settings["consumer"] = json!("c:1");
+    let answer = set(&world, &settings).await;
+    assert!(answer.status.is_client_error(), "{answer:?}");
+    settings["consumer"] = json!("c");
+    let message = set(&world, &settings).await;
+    let message = message.expect_error(400, "bad_request");
+    assert!(message.contains("NAME:SECONDS"), "{message}");
+}
+
+#[tokio::test]
 async fn a_setting_of_the_wrong_kind_is_named() {
     let world = world().await;
     for (name, value) in [

@@ -28,7 +28,7 @@ pub(super) fn mapping(call: &Call<'_>, trigger: &Trigger) -> Value {
     let mut shown = json!({
         "UUID": uuid,
         "EventSourceMappingArn": arn,
-        "EventSourceArn": source::arn(call, &settings.stream),
+        "EventSourceArn": source::of(call, settings),
         "FunctionArn": call.arn(&settings.function, settings.qualifier.as_ref()),
         "State": state,
         "StateTransitionReason": "User action",

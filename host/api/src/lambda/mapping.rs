@@ -97,10 +97,8 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Answer, Fault> {
     let Which { uuid } = call.input(&[UUID])?;
     let _turn = call.lambda.mappings.lock().await;
     let trigger = found(call, &uuid)?;
-    let mut shown = view::mapping(call, &trigger);
+    let shown = view::changing(call, &trigger, "Deleting");
     let name = trigger.name.clone();
     call.apply(Request::DeleteTrigger { name }).await?;
-    // It is gone already; this is what clients wait for.
-    shown["State"] = "Deleting".into();
     Ok(Answer::of(StatusCode::ACCEPTED, &shown))
 }

@@ -40,17 +40,19 @@ async fn a_mapping_shows_as_amazons_do() {
     let made = post(&world, MAPPINGS, asked()).await.ok(202);
     let uuid = made["UUID"].as_str().unwrap();
     let arn = format!("arn:aws:lambda:us-east-1:123456789012:event-source-mapping:{uuid}");
-    let expected = json!({
+    let mut expected = json!({
         "BatchSize": 100, "BisectBatchOnFunctionError": false,
         "DestinationConfig": {"OnFailure": {}}, "EventSourceArn": stream_arn("s"),
         "EventSourceMappingArn": arn, "FunctionArn": function_arn("f"),
         "FunctionResponseTypes": [], "LastModified": 1_700_000_000.0,
         "LastProcessingResult": "No records processed", "MaximumBatchingWindowInSeconds": 0,
         "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "ParallelizationFactor": 1,
-        "StartingPosition": "LATEST", "State": "Enabled", "StateTransitionReason": "User action",
+        "StartingPosition": "LATEST", "State": "Creating", "StateTransitionReason": "User action",
         "TumblingWindowInSeconds": 0, "UUID": uuid,
     });
     assert_eq!(made, expected);
+    // It is in effect already.
+    expected["State"] = json!("Enabled");
     let path = format!("{MAPPINGS}/{uuid}");
     assert_eq!(get(&world, &path).await.ok(200), expected);
     for path in [MAPPINGS, "/2015-03-31/event-source-mappings/"] {
@@ -85,7 +87,7 @@ async fn every_setting_is_taken_and_changed() {
             assert_eq!(&made[name], value, "{name}");
         }
     }
-    assert_eq!(made["State"], "Disabled");
+    assert_eq!(made["State"], "Creating");
     let catalog = world.app.control.catalog();
     let trigger = catalog.triggers().next().unwrap();
     assert_eq!(
@@ -107,9 +109,19 @@ async fn every_setting_is_taken_and_changed() {
         .ok(202);
     assert_eq!(
         (&changed["BatchSize"], &changed["State"]),
-        (&json!(8), &json!("Enabled"))
+        (&json!(8), &json!("Enabling"))
     );
     assert_eq!(changed["MaximumRetryAttempts"], 2);
+    assert_eq!(get(&world, &path).await.ok(200)["State"], "Enabled");
+    for (change, state, then) in [
+        (json!({"BatchSize": 9}), "Updating", "Enabled"),
+        (json!({"Enabled": false}), "Disabling", "Disabled"),
+        (json!({"BatchSize": 9}), "Updating", "Disabled"),
+    ] {
+        let changed = put(&world, &path, change).await.ok(202);
+        assert_eq!(changed["State"], state);
+        assert_eq!(get(&world, &path).await.ok(200)["State"], then);
+    }
     let cleared = json!({"FilterCriteria": {}, "DestinationConfig": {"OnFailure": {}}});
     let changed = put(&world, &path, cleared).await.ok(202);
     assert!(changed.get("FilterCriteria").is_none());
@@ -318,6 +330,14 @@ async fn the_last_result_is_that_of_the_lanes() {
     for (lane, result) in [
         (lane(1, None), "OK"),
         (lane(1, Some("it failed")), "PROBLEM: Function call failed"),
+        (
+            LaneStatus {
+                dead_letters: 1,
+                ..lane(0, None)
+            },
+            "PROBLEM: Function call failed",
+        ),
+        (lane(0, None), "No records processed"),
     ] {
         *world.lanes.0.lock().unwrap() = vec![lane];
         let shown = get(&world, &path).await.ok(200);

@@ -87,7 +87,7 @@ pub(in crate::lambda) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> 
     let trigger = trigger.ok_or_else(|| Fault::internal("the mapping is gone again"))?;
     Ok(Answer::of(
         StatusCode::ACCEPTED,
-        &view::mapping(call, trigger),
+        &view::changing(call, trigger, "Creating"),
     ))
 }
 

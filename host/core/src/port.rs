@@ -8,6 +8,7 @@ mod control;
 mod invoke;
 mod log;
 mod modules;
+mod outbox;
 mod queues;
 
 use std::{future::Future, pin::Pin};
@@ -24,6 +25,7 @@ pub use self::{
         Span, Volume,
     },
     modules::{COMMAND_WORLD, ModuleError, ModuleInfo, Modules},
+    outbox::{Outbox, OutboxStatus},
     queues::{Handed, QueueError, Queues, Receive, Wish},
 };
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, check, completions, demo, deploy, functions, invoke, put, serve, status, stream, tail,
-    trigger,
+    backup, check, completions, demo, deploy, functions, invoke, logs, put, serve, status, stream,
+    tail, trigger,
 };
 
 const EXIT_CODES: &str = "\
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Functions(functions::Args),
     /// Try a function on some records; nothing is committed.
     Invoke(invoke::Args),
+    /// Show or follow what a function logs.
+    Logs(logs::Args),
     /// Connect functions to streams.
     #[command(subcommand)]
     Trigger(trigger::Command),

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod functions;
 pub(crate) mod invoke;
+pub(crate) mod logs;
 pub(crate) mod progress;
 pub(crate) mod put;
 pub(crate) mod serve;
@@ -61,6 +62,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Deploy(args) => deploy::run(&args, &session()?),
         Command::Functions(args) => functions::run(args, &session()?),
         Command::Invoke(args) => invoke::run(&args, &session()?),
+        Command::Logs(args) => logs::run(&args, &session()?),
         Command::Trigger(command) => trigger::run(command, &session()?),
         Command::Status(_) => status::run(&session()?),
         Command::Backup(args) => backup::run(&args, &session()?),

@@ -25,6 +25,7 @@ const LEAVES: &[&str] = &[
     "functions get",
     "functions delete",
     "invoke",
+    "logs",
     "trigger create",
     "trigger update",
     "trigger list",

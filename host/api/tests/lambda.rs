@@ -2,7 +2,7 @@
 
 mod aliases;
 mod client;
-mod front_door;
+pub(crate) mod front_door;
 mod functions;
 mod invoke;
 mod mappings;

@@ -107,6 +107,8 @@ pub struct Package {
 pub struct Route<'a> {
     /// What is called.
     pub function: &'a Arc<Function>,
+    /// Its number, where it is a published version.
+    pub number: Option<u64>,
     /// What a part of the batches goes to in its place.
     pub shifted: Option<(&'a Arc<Function>, Shift)>,
 }
@@ -204,6 +206,7 @@ pub fn route<'a>(function: &'a Arc<Function>, qualifier: Option<&Qualifier>) -> 
     let shifted = shift.and_then(|shift| Some((at(Some(shift.number))?, shift)));
     Some(Route {
         function: at(number)?,
+        number,
         shifted,
     })
 }

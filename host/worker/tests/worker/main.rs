@@ -10,5 +10,6 @@ mod lanes;
 mod log;
 mod orders;
 mod parts;
+mod recorder;
 mod reshard;
 mod shown;

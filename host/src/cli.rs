@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, check, completions, demo, deploy, functions, invoke, logs, put, serve, status, stream,
-    tail, trigger,
+    backup, check, completions, demo, deploy, functions, invoke, logs, put, rollback, serve,
+    status, stream, tail, trigger,
 };
 
 const EXIT_CODES: &str = "\
@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Tail(tail::Args),
     /// Upload a function.
     Deploy(deploy::Args),
+    /// Have a function run again as it did before.
+    Rollback(rollback::Args),
     /// List, show and delete functions.
     Functions(functions::Args),
     /// Try a function on some records; nothing is committed.

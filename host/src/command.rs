@@ -10,6 +10,7 @@ pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod progress;
 pub(crate) mod put;
+pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod stream;
@@ -60,6 +61,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Put(args) => put::run(args, &session()?),
         Command::Tail(args) => tail::run(&args, &session()?),
         Command::Deploy(args) => deploy::run(&args, &session()?),
+        Command::Rollback(args) => rollback::run(&args, &session()?),
         Command::Functions(args) => functions::run(args, &session()?),
         Command::Invoke(args) => invoke::run(&args, &session()?),
         Command::Logs(args) => logs::run(&args, &session()?),

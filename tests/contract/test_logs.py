@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import boto3
 import pytest
@@ -172,7 +173,8 @@ def tail(logs, name, since):
     seen on, without those that it has seen already."""
     asked = {"logGroupName": group(name), "interleaved": True, "startTime": since}
     seen = collections.defaultdict(set)
-    while True:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         page = logs.filter_log_events(**asked)
         for line in page["events"]:
             if line["eventId"] not in seen[line["timestamp"]]:

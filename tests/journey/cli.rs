@@ -20,6 +20,7 @@ const LEAVES: &[&str] = &[
     "put",
     "tail",
     "deploy",
+    "rollback",
     "functions",
     "functions list",
     "functions get",

@@ -54,7 +54,7 @@ impl FromRef<Native> for Arc<Admission> {
 
 /// All native routes, and the answers to requests that fit none.
 pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let routes: [(&'static str, MethodRouter<Native>); 17] = [
+    let routes: [(&'static str, MethodRouter<Native>); 18] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -76,6 +76,10 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ),
         ("/v1/functions/{name}/invoke", post(invoke::post)),
         ("/v1/functions/{name}/logs", get(logs::get)),
+        (
+            "/v1/functions/{name}/rollback",
+            post(functions::rollback::post),
+        ),
         ("/v1/triggers", get(triggers::list)),
         (
             "/v1/triggers/{name}",

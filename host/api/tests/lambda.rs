@@ -1,7 +1,7 @@
 //! The Lambda API over the model: functions, versions, aliases, mappings, and every error.
 
 mod aliases;
-mod client;
+pub(crate) mod client;
 pub(crate) mod front_door;
 mod functions;
 mod invoke;

@@ -8,6 +8,7 @@ mod functions;
 mod host;
 mod ingest;
 mod logs;
+mod rollback;
 mod streams;
 mod tail;
 mod triggers;

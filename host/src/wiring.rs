@@ -1,6 +1,6 @@
 //! Puts the crates together, in the order in which data flows, and takes them apart again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, process, sync::Arc, time::Duration};
 
 use millstream_api::{
     app::{App, Identity},
@@ -11,12 +11,13 @@ use millstream_api::{
 use millstream_channel::{Deliveries, Outboxes};
 use millstream_core::{
     catalog::{Catalog, Rules, UnreadableCatalogError, key},
+    journal::RequestId,
     port::{Control, Invoke, Modules, ReadError},
 };
 use millstream_log::OpenError;
 use millstream_queue::Desks;
 use millstream_runtime::{Runtime, RuntimeError, RuntimeOptions};
-use millstream_worker::Workers;
+use millstream_worker::{Recorder, RecorderOptions, Workers};
 use thiserror::Error;
 use tokio::{
     sync::oneshot,
@@ -93,7 +94,9 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     let is_open = matches!(access, Access::Local);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let log = storage.log();
-    let runtime = Runtime::new(runtime_options(settings)?)?;
+    let runtime_options = runtime_options(settings)?;
+    let memory_bytes_max = runtime_options.memory_bytes_max as u64;
+    let runtime = Runtime::new(runtime_options)?;
     let catalog = Catalog::load(log.scan(key::CATALOG.into()).await?)?;
     let orphans = sweep::orphans(log.as_ref(), &catalog).await?;
 
@@ -103,7 +106,17 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     });
     let outboxes = Outboxes::new(Arc::clone(&log), clock::now, channels::outbox(settings));
     outboxes.begin(&Arc::new(catalog.clone())).await?;
-    let reserved = Reserved::new(runtime.clone());
+    let recorder = Recorder::new(
+        runtime.clone(),
+        RecorderOptions {
+            room: settings.journal.room(),
+            memory_bytes_max,
+            host: RequestId::following(&[clock::now().0, process::id().into()]).bits(),
+            clock: clock::now,
+        },
+    );
+    // What is throttled is not called, so it has no lines.
+    let reserved = Reserved::new(recorder.clone());
     let invoke: Arc<dyn Invoke> = reserved.clone();
     let modules: Arc<dyn Modules> = runtime.clone();
     let workers = Workers::new(
@@ -135,6 +148,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         control,
         modules: Arc::clone(&modules),
         invoke,
+        journals: recorder,
         triggers: workers.clone(),
         queues: queues.clone(),
         channels: channels.clone(),

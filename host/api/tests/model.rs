@@ -1,5 +1,4 @@
 //! Everything behind the routes, in memory: a log, a control plane, and a clock that tests set.
-//!
 //! Each test has its own model. The clock belongs to the thread, as a `tokio::test` does.
 
 mod nothing;
@@ -116,6 +115,7 @@ impl Model {
             control: Arc::new(self.clone()),
             modules: Arc::new(Nothing),
             invoke: Arc::new(Nothing),
+            journals: crate::logs::recorder(Arc::new(Nothing)),
             triggers: Arc::new(Nothing),
             queues: self.queues(),
             channels: Arc::new(Nothing),

@@ -6,6 +6,7 @@
 mod channels;
 mod control;
 mod invoke;
+mod journals;
 mod log;
 mod modules;
 mod outbox;
@@ -20,6 +21,7 @@ pub use self::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
         Limits, LogLine, RecordFailure, State, Usage, Verdict,
     },
+    journals::Journals,
     log::{
         Append, Appended, Commit, CommitError, Durable, Log, Page, Put, ReadError, ReadLimits,
         Span, Volume,

@@ -11,6 +11,7 @@ mod log;
 mod orders;
 mod outbox;
 mod parts;
+mod recorder;
 mod reshard;
 mod shown;
 mod windows;

@@ -155,7 +155,7 @@ fn payload(lane: &Lane, run: &Run<'_>) -> String {
     let event = Event {
         origin: &lane.origin,
         columns: &columns,
-        window: batch.window(),
+        window: None,
     };
     String::from_utf8(event.write()).expect("an event is made of text")
 }

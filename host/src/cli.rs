@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, check, completions, demo, deploy, functions, invoke, put, serve, status, stream, tail,
-    trigger,
+    backup, check, completions, demo, deploy, functions, invoke, put, redrive, serve,
+    status, stream, tail, trigger,
 };
 
 const EXIT_CODES: &str = "\
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     /// Connect functions to streams.
     #[command(subcommand)]
     Trigger(trigger::Command),
+    /// Send a trigger's dead letters back, once each.
+    Redrive(Box<redrive::Args>),
     /// Show what a host is doing.
     Status(status::Args),
     /// Copy a host's data, while it runs or while it does not.

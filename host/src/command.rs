@@ -9,6 +9,7 @@ pub(crate) mod functions;
 pub(crate) mod invoke;
 pub(crate) mod progress;
 pub(crate) mod put;
+pub(crate) mod redrive;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod stream;
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Functions(args) => functions::run(args, &session()?),
         Command::Invoke(args) => invoke::run(&args, &session()?),
         Command::Trigger(command) => trigger::run(command, &session()?),
+        Command::Redrive(args) => redrive::run(&args, &session()?),
         Command::Status(_) => status::run(&session()?),
         Command::Backup(args) => backup::run(&args, &session()?),
         Command::Check(args) => check::run(&args, output),

@@ -14,5 +14,6 @@ mod filters;
 mod functions;
 mod host;
 mod ingest;
+mod redrive;
 mod settings;
 mod triggers;

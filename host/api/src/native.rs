@@ -13,6 +13,7 @@ mod input;
 mod invoke;
 mod linger;
 pub mod metrics;
+mod redrive;
 mod streams;
 mod tail;
 pub(crate) mod triggers;
@@ -52,7 +53,7 @@ impl FromRef<Native> for Arc<Admission> {
 
 /// All native routes, and the answers to requests that fit none.
 pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let routes: [(&'static str, MethodRouter<Native>); 16] = [
+    let routes: [(&'static str, MethodRouter<Native>); 17] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -82,6 +83,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ),
         ("/v1/triggers/{name}/pause", post(triggers::pause)),
         ("/v1/triggers/{name}/resume", post(triggers::resume)),
+        ("/v1/triggers/{name}/redrive", post(redrive::post)),
     ];
     let native = Native { app, admission };
     let metrics = &native.app.metrics;

@@ -2,6 +2,8 @@
 //!
 //! Each test has its own model. The clock belongs to the thread, as a `tokio::test` does.
 
+mod triggers;
+
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
@@ -22,11 +24,11 @@ use millstream_api::{
 use millstream_core::{
     block::Slice,
     catalog::{Catalog, Change, NewStream, Request, Rules, Stream, Trigger, TriggerSettings},
-    name::{FunctionName, TriggerName},
+    name::FunctionName,
     port::{
         Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke,
-        InvokeError, Invoked, LaneStatus, Later, Limits, Log, ModuleError, ModuleInfo, Modules,
-        Page, ReadError, ReadLimits, Span, Triggers, Volume,
+        InvokeError, Invoked, Later, Limits, Log, ModuleError, ModuleInfo, Modules, Page,
+        ReadError, ReadLimits, Span, Volume,
     },
     position::{Position, ShardNumber},
     time::Millis,
@@ -477,12 +479,6 @@ impl Modules for Nothing {
 impl Invoke for Nothing {
     fn call(&self, _call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
         ready(Err(InvokeError::Throttled))
-    }
-}
-
-impl Triggers for Nothing {
-    fn status(&self, _trigger: &TriggerName) -> Vec<LaneStatus> {
-        Vec::new()
     }
 }
 

@@ -7,6 +7,7 @@ mod errors;
 mod functions;
 mod host;
 mod ingest;
+mod redrive;
 mod streams;
 mod tail;
 mod triggers;

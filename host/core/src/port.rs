@@ -9,6 +9,7 @@ mod invoke;
 mod log;
 mod modules;
 mod queues;
+pub mod redrive;
 
 use std::{future::Future, pin::Pin};
 
@@ -25,6 +26,7 @@ pub use self::{
     },
     modules::{COMMAND_WORLD, ModuleError, ModuleInfo, Modules},
     queues::{Handed, QueueError, Queues, Receive, Wish},
+    redrive::{Redrive, RedriveError, Redriven},
 };
 
 /// What an asynchronous port gives.

@@ -6,12 +6,12 @@ use thiserror::Error;
 use crate::{
     catalog::{
         Catalog,
-        key::{CATALOG, CHANNELS, LANES},
+        key::{CATALOG, CHANNELS, LANES, REDRIVEN},
     },
     position::Position,
     queue::entry::{self, QUEUES},
     read::token::STORED_AT,
-    trigger::{Checkpoint, layout::Head},
+    trigger::{Checkpoint, layout::Head, redrive::marks},
 };
 
 /// Bytes of an owner's id and a shard's number, which stand behind the family.
@@ -60,6 +60,15 @@ fn try_check(key: &[u8], value: &[u8]) -> Result<(), String> {
     if let Some(lane) = key.strip_prefix(CHANNELS) {
         owned(lane)?;
         return sized(value, 8);
+    }
+    if let Some(letters) = key.strip_prefix(REDRIVEN) {
+        // The chunk stands behind the shard.
+        owned(letters.get(..OWNER_BYTES).unwrap_or(letters))?;
+        sized(&letters[OWNER_BYTES..], 8)?;
+        return match marks::is_readable(value) {
+            true => Ok(()),
+            false => Err("it tells of no letters".to_owned()),
+        };
     }
     if key.starts_with(QUEUES) {
         let read = entry::parse(key, value).map(drop);
@@ -121,6 +130,7 @@ mod tests {
         );
         let position = 5u64.to_be_bytes().to_vec();
         pairs.push((key::channel_position(1, shard), position.into()));
+        pairs.push((key::redriven(1, shard, 9), vec![0, 0, 1, 0].into()));
         pairs.push((STORED_AT.into(), vec![0; 32].into()));
         for (key, value) in &pairs {
             assert_eq!(check(key, value), Ok(()), "{key:?}");
@@ -129,7 +139,7 @@ mod tests {
             let told = cut.unwrap_err().to_string();
             assert!(told.starts_with("the value of key `"), "{told}");
         }
-        for bad in [&b"c/z/s"[..], b"l/short", b"h/", b"q/1"] {
+        for bad in [&b"c/z/s"[..], b"l/short", b"h/", b"q/1", b"r/1"] {
             assert!(check(bad, b"{}").is_err(), "{bad:?}");
         }
         for free in [key::state(1, shard, "a"), key::module("00"), "?".into()] {

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod ledger;
 pub mod machine;
 pub mod policy;
+pub mod redrive;
 pub mod retry;
 pub mod share;
 pub mod unpack;

@@ -6,7 +6,9 @@
 mod journal;
 mod lane;
 mod order;
+mod redrive;
 mod samples;
+mod settle;
 mod state;
 mod tally;
 mod workers;

@@ -14,7 +14,7 @@ use millstream_core::{
     },
     event::Identity,
     name::TriggerName,
-    port::{Invoke, LaneStatus, Log, Triggers},
+    port::{Invoke, LaneStatus, Later, Log, Redrive, RedriveError, Redriven, Triggers},
     position::{Position, ShardNumber},
     time::Millis,
     trigger::{
@@ -27,6 +27,10 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     lane::Task,
     order::{Numbered, Order, Parent, Settling, Spec},
+    redrive::{
+        self,
+        job::{Door, Jobs},
+    },
     samples,
     tally::Board,
     world::{Options, World},
@@ -39,8 +43,13 @@ const CHECKPOINTS_AT_A_TIME: usize = 500;
 #[derive(Debug)]
 pub struct Workers {
     world: Arc<World>,
-    lanes: Mutex<Lanes>,
+    lanes: Arc<Mutex<Lanes>>,
+    redrives: Arc<redrive::Turns>,
 }
+
+/// The lanes, for those that have letters for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach(Arc<Mutex<Lanes>>);
 
 /// By the trigger's id, which is never given twice, and the shard.
 type LaneKey = (u64, ShardNumber);
@@ -60,6 +69,7 @@ pub(crate) struct Handle {
     pub(crate) shard: Shard,
     parents: Vec<Parent>,
     pub(crate) board: Arc<Board>,
+    door: Door,
     orders: watch::Sender<Numbered>,
     follows: watch::Receiver<u64>,
     task: JoinHandle<()>,
@@ -88,7 +98,8 @@ impl Workers {
                 options,
                 catalog: watch::Sender::default(),
             }),
-            lanes: Mutex::default(),
+            lanes: Arc::default(),
+            redrives: Arc::default(),
         })
     }
 
@@ -229,11 +240,13 @@ impl Workers {
         let (followed, follows) = watch::channel(0);
         let start = Layout::whole(Checkpoint::at(spec.start));
         let board = Arc::new(Board::new(layout.unwrap_or(&start)));
+        let (door, jobs) = Jobs::new();
         let task = Task {
             world: Arc::clone(&self.world),
             orders: to_follow,
             follows: followed,
             board: Arc::clone(&board),
+            jobs,
         };
         Handle {
             trigger: Arc::clone(trigger),
@@ -242,6 +255,7 @@ impl Workers {
             shard: shard.clone(),
             parents: Vec::new(),
             board,
+            door,
             orders,
             follows,
             task: tokio::spawn(task.run()),
@@ -250,6 +264,15 @@ impl Workers {
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reach {
+    /// Where the lanes of a trigger on a shard take letters; none where they do not run.
+    pub(crate) fn door(&self, trigger: u64, shard: ShardNumber) -> Option<Door> {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = lanes.running.get(&(trigger, shard))?;
+        Some(handle.door.clone())
     }
 }
 
@@ -341,5 +364,11 @@ impl Triggers for Workers {
             .values()
             .filter(|lane| lane.trigger.name == *trigger);
         its.map(|lane| lane.status(&self.world)).collect()
+    }
+
+    fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>> {
+        let (world, turns) = (Arc::clone(&self.world), Arc::clone(&self.redrives));
+        let reach = Reach(Arc::clone(&self.lanes));
+        Box::pin(redrive::step(world, reach, turns, step))
     }
 }

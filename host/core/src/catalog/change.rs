@@ -407,7 +407,11 @@ impl Catalog {
             return Err(Refused::NoTrigger(name));
         };
         let mut change = Change::of(next, vec![delete(CatalogKey::Trigger(name))], false);
-        change.orphans = vec![key::lanes_of(trigger.id), key::states_of(trigger.id)];
+        change.orphans = vec![
+            key::lanes_of(trigger.id),
+            key::states_of(trigger.id),
+            key::redriven_of(trigger.id),
+        ];
         Ok(change)
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{CommitError, Later, ModuleError, ReadError};
+use super::{CommitError, Later, ModuleError, ReadError, Redrive, RedriveError, Redriven};
 use crate::{
     catalog::{Catalog, Change, Refused, Request, Rules},
     name::TriggerName,
@@ -102,4 +102,8 @@ pub struct PartStatus {
 pub trait Triggers: Send + Sync + fmt::Debug + 'static {
     /// The lanes of a trigger, by shard; empty where it does not exist.
     fn status(&self, trigger: &TriggerName) -> Vec<LaneStatus>;
+
+    /// Sends some of a trigger's dead letters back, and marks them in the same commits. When nobody
+    /// waits for it any more, it ends where it stands between two commits.
+    fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>>;
 }

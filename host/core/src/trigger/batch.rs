@@ -219,7 +219,7 @@ impl Batch {
     }
 
     /// Keeps the first `records` records.
-    pub(super) fn cut(&mut self, records: usize) {
+    pub fn cut(&mut self, records: usize) {
         if records == self.records {
             return;
         }

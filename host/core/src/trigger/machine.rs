@@ -256,6 +256,16 @@ impl Machine {
         }
     }
 
+    /// Whether no batch was begun whose answer is still to come or to be committed: then the
+    /// function's state may change.
+    #[must_use]
+    pub fn is_between_batches(&self) -> bool {
+        !matches!(
+            self.phase,
+            Phase::Invoking(_) | Phase::Committing(_) | Phase::Resting(After::Commit(_))
+        )
+    }
+
     /// Whether the checkpoint was read: before, the machine does not know where the lane stands.
     #[must_use]
     pub fn has_loaded(&self) -> bool {

@@ -10,5 +10,6 @@ mod lanes;
 mod log;
 mod orders;
 mod parts;
+mod redrive;
 mod reshard;
 mod shown;

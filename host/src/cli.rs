@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, check, completions, demo, deploy, functions, invoke, put, redrive, serve,
+    backup, check, completions, demo, deploy, explain, functions, invoke, put, redrive, serve,
     status, stream, tail, trigger,
 };
 
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     /// Connect functions to streams.
     #[command(subcommand)]
     Trigger(trigger::Command),
+    /// Say what a trigger is doing on each shard, and why.
+    Explain(explain::Args),
     /// Send a trigger's dead letters back, once each.
     Redrive(Box<redrive::Args>),
     /// Show what a host is doing.

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+pub(crate) mod explain;
 pub(crate) mod functions;
 pub(crate) mod invoke;
 pub(crate) mod progress;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Functions(args) => functions::run(args, &session()?),
         Command::Invoke(args) => invoke::run(&args, &session()?),
         Command::Trigger(command) => trigger::run(command, &session()?),
+        Command::Explain(args) => explain::run(&args, &session()?),
         Command::Redrive(args) => redrive::run(&args, &session()?),
         Command::Status(_) => status::run(&session()?),
         Command::Backup(args) => backup::run(&args, &session()?),

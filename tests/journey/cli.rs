@@ -32,6 +32,7 @@ const LEAVES: &[&str] = &[
     "trigger pause",
     "trigger resume",
     "trigger delete",
+    "explain",
     "redrive",
     "status",
     "backup",

@@ -9,6 +9,7 @@ mod dag;
 mod demand;
 mod demo;
 mod events;
+mod explain;
 mod failures;
 mod filters;
 mod functions;

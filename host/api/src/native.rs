@@ -4,6 +4,7 @@
 
 mod datum;
 pub mod error;
+mod explain;
 pub mod functions;
 mod gate;
 pub mod health;
@@ -53,7 +54,7 @@ impl FromRef<Native> for Arc<Admission> {
 
 /// All native routes, and the answers to requests that fit none.
 pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let routes: [(&'static str, MethodRouter<Native>); 17] = [
+    let routes: [(&'static str, MethodRouter<Native>); 18] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -84,6 +85,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ("/v1/triggers/{name}/pause", post(triggers::pause)),
         ("/v1/triggers/{name}/resume", post(triggers::resume)),
         ("/v1/triggers/{name}/redrive", post(redrive::post)),
+        ("/v1/triggers/{name}/explain", get(explain::get)),
     ];
     let native = Native { app, admission };
     let metrics = &native.app.metrics;

@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod dry_run;
 mod errors;
+mod explain;
 mod functions;
 mod host;
 mod ingest;

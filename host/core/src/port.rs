@@ -5,6 +5,7 @@
 
 mod channels;
 mod control;
+mod explain;
 mod invoke;
 mod log;
 mod modules;
@@ -16,6 +17,7 @@ use std::{future::Future, pin::Pin};
 pub use self::{
     channels::Channels,
     control::{Control, ControlError, LaneStatus, PartStatus, Triggers},
+    explain::{LaneReport, PartReport},
     invoke::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
         Limits, LogLine, RecordFailure, State, Usage, Verdict,

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod discard;
 pub mod effect;
+pub mod explain;
 pub mod filter;
 pub mod layout;
 pub mod ledger;

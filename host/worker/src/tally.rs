@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream_core::{
-    port::{Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartStatus, Span},
+    port::{
+        Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartReport, PartStatus, Span,
+    },
     position::Position,
     time::Millis,
-    trigger::{Checkpoint, Effects, Machine, layout::Layout},
+    trigger::{Checkpoint, Effects, Machine, layout::Layout, machine::Doing},
 };
 use tokio::sync::watch;
 
@@ -84,6 +86,8 @@ pub(crate) struct Tally {
     pub(crate) lanes: Vec<Shown>,
     /// Whether the last call failed because the function was not there.
     pub(crate) awaits_function: bool,
+    /// Whether it failed because too many calls were under way.
+    pub(crate) is_throttled: bool,
     pub(crate) invocations: u64,
     /// By [`Fault`].
     pub(crate) faults: [u64; Fault::NAMES.len()],
@@ -107,6 +111,9 @@ pub(crate) struct Shown {
     pub(crate) oldest: Option<Millis>,
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<Arc<str>>,
+    pub(crate) doing: Doing,
+    /// Since when its state is what it is.
+    pub(crate) since: Millis,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -171,22 +178,31 @@ impl Board {
 
     /// Waits until the lane has done all of its shard, which is closed: what `span` gives is its end.
     pub(crate) async fn done(&self, span: impl Fn() -> Span) {
-        let is_done = |progress: &Progress| {
-            let Span { first, next, .. } = span();
-            // Records that were trimmed are nobody's business any more.
-            progress.begun && progress.next.max(first).until(next) == 0
-        };
+        let is_done = |progress: &Progress| progress.is_done(span());
         // An error cannot be: the sender lives as long as this.
         let _ = self.progress.subscribe().wait_for(is_done).await;
     }
 
-    /// Shows lane `index`.
-    pub(crate) fn show(&self, index: usize, machine: &Machine) {
+    /// Whether it has, where `span` is that of the shard.
+    pub(crate) fn is_done(&self, span: Span) -> bool {
+        self.progress.borrow().is_done(span)
+    }
+
+    /// Whether all that came before the lane's shard is done.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.progress.borrow().begun
+    }
+
+    /// Shows lane `index` as it is at `now`.
+    pub(crate) fn show(&self, index: usize, machine: &Machine, now: Millis) {
         let mut tally = self.tally();
         let Some(lane) = tally.lanes.get_mut(index) else {
             return;
         };
-        lane.state = machine.state();
+        if std::mem::replace(&mut lane.state, machine.state()) != machine.state() {
+            lane.since = now;
+        }
+        lane.doing = machine.doing();
         let error = machine.last_error().cloned();
         // Until then, what the machine before it knew is better.
         if machine.has_loaded() {
@@ -206,6 +222,7 @@ impl Board {
         let mut tally = self.tally();
         tally.invocations += u64::from(result.is_ok());
         tally.awaits_function = matches!(result, Err(InvokeError::NotReady(..)));
+        tally.is_throttled = matches!(result, Err(InvokeError::Throttled));
         if let Some(fault) = Fault::of(result) {
             tally.faults[fault as usize] += 1;
         }
@@ -224,6 +241,13 @@ impl Board {
     }
 }
 
+impl Progress {
+    fn is_done(&self, Span { first, next, .. }: Span) -> bool {
+        // Records that were trimmed are nobody's business any more.
+        self.begun && self.next.max(first).until(next) == 0
+    }
+}
+
 impl Shown {
     fn at(checkpoint: &Checkpoint) -> Self {
         let pending = checkpoint.pending.as_ref();
@@ -233,6 +257,8 @@ impl Shown {
             oldest: None,
             attempts: checkpoint.attempts(),
             last_error: pending.and_then(|pending| pending.error.clone()),
+            doing: Doing::default(),
+            since: Millis::default(),
         }
     }
 
@@ -270,6 +296,19 @@ impl Tally {
 
     pub(crate) fn set_state(&mut self, state: &'static str) {
         self.lanes.iter_mut().for_each(|lane| lane.state = state);
+    }
+
+    /// All that is known of each lane.
+    pub(crate) fn reports(&self, span: Span, now: Millis) -> Vec<PartReport> {
+        let report = |lane: &Shown| PartReport {
+            status: lane.status(span, now),
+            doing: lane.doing,
+            since: lane.since,
+            retry_at: lane.doing.rest_ms.map(|ms| lane.since.plus(ms)),
+            awaits_function: self.awaits_function,
+            is_throttled: self.is_throttled,
+        };
+        self.lanes.iter().map(report).collect()
     }
 
     pub(crate) fn status(&self, shard_id: String, span: Span, now: Millis) -> LaneStatus {

@@ -14,7 +14,7 @@ use millstream_core::{
     },
     event::Identity,
     name::TriggerName,
-    port::{Invoke, LaneStatus, Later, Log, Redrive, RedriveError, Redriven, Triggers},
+    port::{Invoke, LaneReport, LaneStatus, Later, Log, Redrive, RedriveError, Redriven, Triggers},
     position::{Position, ShardNumber},
     time::Millis,
     trigger::{
@@ -267,6 +267,26 @@ impl Workers {
     }
 }
 
+impl Lanes {
+    fn report(&self, lane: &Handle, world: &World) -> LaneReport {
+        let span = world.log.span(lane.shard.number);
+        let parents = lane.parents.iter().filter(|parent| {
+            let is_done = parent.board.is_done(world.log.span(parent.shard));
+            !lane.board.has_begun() && !is_done
+        });
+        let parents = parents.filter_map(|parent| {
+            let handle = self.running.get(&(lane.trigger.id, parent.shard))?;
+            Some(handle.shard.id())
+        });
+        LaneReport {
+            shard_id: lane.shard.id(),
+            is_closed: lane.shard.closed.is_some(),
+            parents: parents.collect(),
+            parts: lane.board.tally().reports(span, (world.clock)()),
+        }
+    }
+}
+
 impl Reach {
     /// Where the lanes of a trigger on a shard take letters; none where they do not run.
     pub(crate) fn door(&self, trigger: u64, shard: ShardNumber) -> Option<Door> {
@@ -364,6 +384,15 @@ impl Triggers for Workers {
             .values()
             .filter(|lane| lane.trigger.name == *trigger);
         its.map(|lane| lane.status(&self.world)).collect()
+    }
+
+    fn explain(&self, trigger: &TriggerName) -> Vec<LaneReport> {
+        let lanes = self.lanes();
+        let its = lanes
+            .running
+            .values()
+            .filter(|lane| lane.trigger.name == *trigger);
+        its.map(|lane| lanes.report(lane, &self.world)).collect()
     }
 
     fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>> {

@@ -2,13 +2,17 @@
 
 use millstream_core::{
     name::TriggerName,
-    port::{LaneStatus, Later, Redrive, RedriveError, Redriven, Triggers},
+    port::{LaneReport, LaneStatus, Later, Redrive, RedriveError, Redriven, Triggers},
 };
 
 use super::{Nothing, ready};
 
 impl Triggers for Nothing {
     fn status(&self, _trigger: &TriggerName) -> Vec<LaneStatus> {
+        Vec::new()
+    }
+
+    fn explain(&self, _trigger: &TriggerName) -> Vec<LaneReport> {
         Vec::new()
     }
 

@@ -12,7 +12,7 @@ use millstream_api::app::{App, BackupError, Host};
 use millstream_core::{
     name::{FunctionName, TriggerName},
     port::{
-        Call, EventCall, EventInvoked, Invoke, InvokeError, Invoked, LaneStatus, Later,
+        Call, EventCall, EventInvoked, Invoke, InvokeError, Invoked, LaneReport, LaneStatus, Later,
         Limits, ModuleError, ModuleInfo, Modules, Redrive, RedriveError, Redriven, Triggers,
     },
 };
@@ -205,6 +205,7 @@ pub(crate) struct Lanes(
 /// The steps of redrives that were asked for, and what to answer to the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Redrives {
+    pub(crate) reports: Vec<LaneReport>,
     pub(crate) asked: Vec<Redrive>,
     pub(crate) answer: Option<Result<Redriven, RedriveError>>,
 }
@@ -212,6 +213,10 @@ pub(crate) struct Redrives {
 impl Triggers for Lanes {
     fn status(&self, _trigger: &TriggerName) -> Vec<LaneStatus> {
         self.0.lock().unwrap().clone()
+    }
+
+    fn explain(&self, _trigger: &TriggerName) -> Vec<LaneReport> {
+        self.1.lock().unwrap().reports.clone()
     }
 
     fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>> {

@@ -4,11 +4,13 @@
 //! It holds nothing that a crash may not take: a machine made anew goes on from the checkpoint.
 //! That is also how a lane is paused and how its settings change.
 
+mod doing;
 mod gather;
 mod settle;
 
 use std::{mem, sync::Arc};
 
+pub use self::doing::{Doing, Extent};
 use super::{
     batch::{Batch, LeftOut},
     checkpoint::{Checkpoint, LoadError},
@@ -161,6 +163,8 @@ pub struct Machine {
     stumble: Option<Arc<str>>,
     oldest: Option<Millis>,
     passed: Passed,
+    /// How long the last rest is.
+    rest_ms: u64,
 }
 
 impl Machine {
@@ -177,6 +181,7 @@ impl Machine {
             stumble: None,
             oldest: None,
             passed: Passed::default(),
+            rest_ms: 0,
         };
         (machine, Action::Load)
     }
@@ -233,6 +238,7 @@ impl Machine {
 
     fn rest(&mut self, ms: u64, after: After) -> Action {
         self.phase = Phase::Resting(after);
+        self.rest_ms = ms;
         Action::Wait {
             beyond: None,
             ms: Some(ms),

@@ -56,7 +56,8 @@ impl Runner {
         let loaded = Event::Loaded(Ok(Some(checkpoint)));
         let mut action = machine.step((self.world.clock)(), loaded);
         loop {
-            self.board.show(self.spec.lane.share.index(), &machine);
+            let now = (self.world.clock)();
+            self.board.show(self.spec.lane.share.index(), &machine, now);
             if let (Some(turn), false) = (&mut self.turn, matches!(action, Action::Commit(_))) {
                 turn.rest();
             }

@@ -11,6 +11,7 @@ pub(crate) mod invoke;
 pub(crate) mod progress;
 pub(crate) mod put;
 pub(crate) mod redrive;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod stream;
@@ -66,6 +67,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Trigger(command) => trigger::run(command, &session()?),
         Command::Explain(args) => explain::run(&args, &session()?),
         Command::Redrive(args) => redrive::run(&args, &session()?),
+        Command::Replay(args) => replay::run(&args, &session()?),
         Command::Status(_) => status::run(&session()?),
         Command::Backup(args) => backup::run(&args, &session()?),
         Command::Check(args) => check::run(&args, output),

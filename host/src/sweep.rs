@@ -14,7 +14,7 @@ use bytes::Bytes;
 use millstream_core::{
     catalog::{Catalog, key},
     name::StreamName,
-    port::{Commit, CommitError, Log, Put, ReadError},
+    port::{Commit, CommitError, ControlError, Log, Put, ReadError},
     position::ShardNumber,
     queue::entry,
 };
@@ -134,6 +134,15 @@ fn owner(key: &[u8], family: &[u8]) -> Option<(u64, ShardNumber)> {
     let shard = rest.first_chunk::<4>()?;
     let shard = ShardNumber(u32::from_be_bytes(*shard));
     Some((u64::from_be_bytes(*id), shard))
+}
+
+/// Removes all keys under `prefixes`, and says so when they are gone.
+pub(crate) async fn forget(log: &dyn Log, prefixes: Vec<Bytes>) -> Result<(), ControlError> {
+    match remove_all(log, prefixes).await {
+        Ok(_) => Ok(()),
+        Err(SweepError::Read(error)) => Err(error.into()),
+        Err(SweepError::Commit(error)) => Err(error.into()),
+    }
 }
 
 fn lanes_last(mut prefixes: Vec<Bytes>) -> Vec<Bytes> {

@@ -34,6 +34,7 @@ const LEAVES: &[&str] = &[
     "trigger delete",
     "explain",
     "redrive",
+    "replay",
     "status",
     "backup",
     "check",

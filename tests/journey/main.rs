@@ -16,5 +16,6 @@ mod functions;
 mod host;
 mod ingest;
 mod redrive;
+mod replay;
 mod settings;
 mod triggers;

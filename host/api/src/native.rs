@@ -14,7 +14,9 @@ mod input;
 mod invoke;
 mod linger;
 pub mod metrics;
+mod moves;
 mod redrive;
+mod replay;
 mod streams;
 mod tail;
 pub(crate) mod triggers;
@@ -54,7 +56,7 @@ impl FromRef<Native> for Arc<Admission> {
 
 /// All native routes, and the answers to requests that fit none.
 pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let routes: [(&'static str, MethodRouter<Native>); 18] = [
+    let routes: [(&'static str, MethodRouter<Native>); 20] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -67,6 +69,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ),
         ("/v1/streams/{name}/records", post(ingest::post)),
         ("/v1/streams/{name}/tail", get(tail::get)),
+        ("/v1/streams/{name}/replay", get(replay::get)),
         ("/v1/functions", get(functions::list)),
         (
             "/v1/functions/{name}",
@@ -84,6 +87,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ),
         ("/v1/triggers/{name}/pause", post(triggers::pause)),
         ("/v1/triggers/{name}/resume", post(triggers::resume)),
+        ("/v1/triggers/{name}/move", post(moves::post)),
         ("/v1/triggers/{name}/redrive", post(redrive::post)),
         ("/v1/triggers/{name}/explain", get(explain::get)),
     ];

@@ -9,6 +9,7 @@ mod functions;
 mod host;
 mod ingest;
 mod redrive;
+mod replay;
 mod streams;
 mod tail;
 mod triggers;

@@ -22,6 +22,7 @@ pub mod event;
 pub mod port;
 pub mod put;
 pub mod read;
+pub mod replay;
 pub mod trigger;
 
 pub mod channel;

@@ -1,6 +1,6 @@
 //! `millstream redrive`: send a trigger's dead letters back, once each.
 
-mod moment;
+pub(crate) mod moment;
 mod total;
 
 use std::{

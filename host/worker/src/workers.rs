@@ -68,6 +68,8 @@ pub(crate) struct Handle {
     shifted: Option<(Arc<Function>, Shift)>,
     pub(crate) shard: Shard,
     parents: Vec<Parent>,
+    /// Whether it was brought to rest, whatever its trigger says.
+    is_held: bool,
     pub(crate) board: Arc<Board>,
     door: Door,
     orders: watch::Sender<Numbered>,
@@ -110,6 +112,33 @@ impl Workers {
         let layouts = self.layouts(&catalog).await;
         for (_ended, settling) in self.arrange(&catalog, &layouts) {
             settling.settled().await;
+        }
+    }
+
+    /// Brings a trigger's lanes to rest. When it returns, nothing of them is in flight; the next
+    /// [`Workers::reconcile`] lets them go on.
+    pub async fn hold(&self, trigger: u64) {
+        let settling: Vec<Settling> = {
+            let mut lanes = self.lanes();
+            let its = lanes
+                .running
+                .iter_mut()
+                .filter(|((id, _), _)| *id == trigger);
+            its.filter_map(|(_, handle)| handle.hold()).collect()
+        };
+        for settling in settling {
+            settling.settled().await;
+        }
+    }
+
+    /// Shows where the lanes of a trigger that is held were moved to, so that none goes on before
+    /// those that come before it.
+    pub fn moved(&self, trigger: u64, to: &BTreeMap<ShardNumber, Position>) {
+        let lanes = self.lanes();
+        for (&shard, &at) in to {
+            if let Some(handle) = lanes.running.get(&(trigger, shard)) {
+                handle.board.lay_out(&Layout::whole(Checkpoint::at(at)));
+            }
         }
     }
 
@@ -254,6 +283,7 @@ impl Workers {
             shifted: None,
             shard: shard.clone(),
             parents: Vec::new(),
+            is_held: false,
             board,
             door,
             orders,
@@ -330,6 +360,7 @@ impl Handle {
             && shifted.map(|(function, shift)| (function, *shift))
                 == route.and_then(|route| route.shifted)
             && self.parents == parents
+            && !self.is_held
             && !self.board.tally().awaits_function
     }
 
@@ -345,12 +376,23 @@ impl Handle {
         let shifted = route.and_then(|route| route.shifted);
         self.shifted = shifted.map(|(function, shift)| (Arc::clone(function), shift));
         self.parents.clone_from(&parents);
+        self.is_held = false;
         let spec = Spec::new(identity, trigger, route, &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {
             Order::Pause(Arc::new(spec))
         }
+    }
+
+    /// Brings it to rest; nothing where it has ended.
+    fn hold(&mut self) -> Option<Settling> {
+        let order = match &self.orders.borrow().order {
+            Order::Run(spec) | Order::Pause(spec) => Order::Pause(Arc::clone(spec)),
+            Order::Stop => return None,
+        };
+        self.is_held = true;
+        Some(self.order(order))
     }
 
     fn order(&self, order: Order) -> Settling {

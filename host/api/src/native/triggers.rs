@@ -203,7 +203,7 @@ pub(crate) async fn starts(
     Ok(starts)
 }
 
-fn shown(
+pub(super) fn shown(
     app: &App,
     catalog: &Catalog,
     name: TriggerName,

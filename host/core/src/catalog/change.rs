@@ -26,6 +26,7 @@ use crate::{
     port::{Commit, Limits, ModuleInfo, Put},
     position::{Position, ShardNumber},
     time::Millis,
+    trigger::Checkpoint,
 };
 
 /// A change that is asked for.
@@ -108,6 +109,16 @@ pub enum Request {
         name: TriggerName,
         /// How.
         change: tags::Change,
+    },
+    /// Moves where a trigger stands on some shards. Its lanes must be at rest, which is for the shell
+    /// to see to.
+    MoveTrigger {
+        /// Which.
+        name: TriggerName,
+        /// The next record of each shard.
+        to: BTreeMap<ShardNumber, Position>,
+        /// Whether its function forgets what it kept on these shards; the shell removes that.
+        forgets: bool,
     },
     /// Deletes a trigger, its position and its function's state.
     DeleteTrigger {
@@ -324,6 +335,7 @@ impl Catalog {
                 trigger.updated = now;
                 Ok(())
             }),
+            Request::MoveTrigger { name, to, .. } => self.move_trigger(name, &to, now),
             Request::TagTrigger { name, change } => {
                 self.change_trigger(name, |trigger| Ok(change.apply(&mut trigger.tags)?))
             }
@@ -399,6 +411,28 @@ impl Catalog {
         let mut next = self.clone();
         next.triggers.insert(name, Arc::new(trigger));
         Ok(Change::of(next, puts, false))
+    }
+
+    /// What the lanes were struggling with is given up: they begin anew, undivided.
+    fn move_trigger(
+        &self,
+        name: TriggerName,
+        to: &BTreeMap<ShardNumber, Position>,
+        now: Millis,
+    ) -> Result<Change, Refused> {
+        let Some(id) = self.triggers.get(&name).map(|trigger| trigger.id) else {
+            return Err(Refused::NoTrigger(name));
+        };
+        let mut change = self.change_trigger(name, |trigger| {
+            trigger.updated = now;
+            Ok(())
+        })?;
+        let moved = to.iter().map(|(&shard, &at)| Put {
+            key: key::lane(id, shard),
+            value: Some(Checkpoint::at(at).encode()),
+        });
+        change.commit.puts.extend(moved);
+        Ok(change)
     }
 
     fn delete_trigger(&self, name: TriggerName) -> Result<Change, Refused> {

@@ -169,6 +169,12 @@ impl Batch {
         })
     }
 
+    /// The same, as parts of their blocks.
+    #[must_use]
+    pub fn slices(&self) -> &[Slice] {
+        &self.slices
+    }
+
     /// What a guest is called with.
     #[must_use]
     pub fn columns(&self) -> Arc<Columns> {

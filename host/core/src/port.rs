@@ -16,7 +16,7 @@ use std::{future::Future, pin::Pin};
 
 pub use self::{
     channels::Channels,
-    control::{Control, ControlError, LaneStatus, PartStatus, Triggers},
+    control::{Control, ControlError, LaneStatus, PartStatus, Triggers, WindowStatus},
     explain::{LaneReport, PartReport},
     invoke::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,

@@ -62,8 +62,8 @@ pub(crate) async fn step(
     let Some(letters) = catalog.living(letters.as_str()) else {
         return Err(RedriveError::NoStream(letters.clone()));
     };
-    if ask.to == Target::Function && !trigger.settings.enabled && !ask.dry_run {
-        return Err(RedriveError::Paused(trigger.name.clone()));
+    if ask.to == Target::Function && !ask.dry_run {
+        callable(&trigger)?;
     }
     let mut scan = Scan::begin(&world, letters, &ask).await?;
     let step = Step {
@@ -96,6 +96,18 @@ pub(crate) async fn step(
     }
     done.cursor = scan.cursor();
     Ok(done)
+}
+
+/// Whether letters may go through the function.
+fn callable(trigger: &Trigger) -> Result<(), RedriveError> {
+    let settings = &trigger.settings;
+    if !settings.enabled {
+        return Err(RedriveError::Paused(trigger.name.clone()));
+    }
+    if settings.tumbling_window_in_seconds > 0 {
+        return Err(RedriveError::Windowed(trigger.name.clone()));
+    }
+    Ok(())
 }
 
 fn trigger(catalog: &Catalog, ask: &Redrive) -> Result<Arc<Trigger>, RedriveError> {

@@ -216,7 +216,9 @@ fn of_redrive(error: &RedriveError) -> (StatusCode, &'static str) {
     match error {
         RedriveError::NoTrigger(_) => (StatusCode::NOT_FOUND, "no_such_trigger"),
         RedriveError::NoStream(_) => (StatusCode::NOT_FOUND, "no_such_stream"),
-        RedriveError::NoLetters(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
+        RedriveError::NoLetters(_) | RedriveError::Windowed(_) => {
+            (StatusCode::BAD_REQUEST, "invalid_setting")
+        }
         RedriveError::Paused(_) => (StatusCode::CONFLICT, "paused"),
         RedriveError::NotNow(_) | RedriveError::Invoke(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "busy")

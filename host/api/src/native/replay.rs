@@ -177,6 +177,7 @@ impl Replay {
                 records: self.asked.batch_size,
                 bytes: limit::BATCH_BYTES,
                 end: Some(range.end),
+                windows: None,
             };
             batch.take(page.await?.slices, &room);
             if let (Some(next), false) = (batch.next(), batch.is_empty()) {

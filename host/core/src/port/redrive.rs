@@ -96,6 +96,12 @@ pub enum RedriveError {
     /// Its lanes do not run.
     #[error("trigger `{0}` is paused; its function is called for nobody")]
     Paused(TriggerName),
+    /// Its function is called for windows, whose state letters would be no part of.
+    #[error(
+        "trigger `{0}` has tumbling windows, which letters of earlier ones are no part of; \
+         send them to the stream"
+    )]
+    Windowed(TriggerName),
     /// A lane of it cannot take letters at the moment.
     #[error("{0}")]
     NotNow(String),

@@ -94,6 +94,7 @@ impl Runner {
             records: job.letters.len(),
             bytes: policy.batch_bytes,
             end: None,
+            windows: None,
         };
         let mut batch = Batch::default();
         let slices = job.letters.iter().map(|(_, letter)| letter.slice());

@@ -13,3 +13,4 @@ mod parts;
 mod redrive;
 mod reshard;
 mod shown;
+mod windows;

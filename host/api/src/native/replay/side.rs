@@ -75,6 +75,7 @@ impl Side {
                 batch: Arc::default(),
                 origin: Arc::clone(&origin),
                 reports: asked.reports,
+                window: None,
                 state: Arc::clone(&memory) as _,
                 limits: function.limits,
                 config: Arc::new(function.config.clone()),
@@ -145,6 +146,7 @@ impl Side {
             records: records.len(),
             bytes: limit::BATCH_BYTES,
             end: None,
+            windows: None,
         };
         let mut batch = Batch::default();
         batch.take(records.to_vec(), &room);

@@ -8,7 +8,7 @@ use millstream_api::{
     native::health::{Life, Stage},
     server::{self, Door},
 };
-use millstream_channel::Deliveries;
+use millstream_channel::{Deliveries, Outboxes};
 use millstream_core::{
     catalog::{Catalog, Rules, UnreadableCatalogError, key},
     port::{Control, Invoke, Modules, ReadError},
@@ -69,6 +69,7 @@ pub(crate) struct Host {
     life: Arc<Life>,
     workers: Arc<Workers>,
     channels: Arc<Deliveries>,
+    outboxes: Arc<Outboxes>,
     queues: Arc<Desks>,
     storage: Storage,
     server: JoinHandle<io::Result<()>>,
@@ -100,6 +101,8 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         account: settings.account.clone(),
         region: settings.region.clone(),
     });
+    let outboxes = Outboxes::new(Arc::clone(&log), clock::now, channels::outbox(settings));
+    outboxes.begin(&Arc::new(catalog.clone())).await?;
     let reserved = Reserved::new(runtime.clone());
     let invoke: Arc<dyn Invoke> = reserved.clone();
     let modules: Arc<dyn Modules> = runtime.clone();
@@ -109,6 +112,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         clock::now,
         millstream_worker::Options {
             identity: Identity::clone(&identity),
+            outbox: Some(outboxes.clone()),
             ..Default::default()
         },
     );
@@ -134,6 +138,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         triggers: workers.clone(),
         queues: queues.clone(),
         channels: channels.clone(),
+        outbox: outboxes.clone(),
         metrics: Default::default(),
         uploads: Default::default(),
         life: Default::default(),
@@ -145,7 +150,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         now: clock::now,
     };
     metrics::connect(&app.metrics, &storage, &runtime, &workers);
-    metrics::connect_channels(&app.metrics, &channels);
+    metrics::connect_channels(&app.metrics, &channels, &outboxes);
 
     let life = Arc::clone(&app.life);
     let (stop_server, stopped) = oneshot::channel::<()>();
@@ -166,6 +171,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     ));
     background.spawn(sweep::remove(Arc::clone(&log), orphans));
     background.spawn(Arc::clone(&channels).follow(Arc::new(plane.clone())));
+    background.spawn(Arc::clone(&outboxes).follow(Arc::new(plane.clone())));
     background.spawn(Arc::clone(&queues).tidy());
     let demand_period = Duration::from_millis(settings.demand_period.0);
     background.spawn(demand::run(
@@ -183,6 +189,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         workers,
         queues,
         channels,
+        outboxes,
         storage,
         server,
         stop_server,
@@ -217,6 +224,7 @@ impl Host {
         if timeout(DRAIN, self.workers.drain()).await.is_err() {
             tracing::warn!("batches that are still running are done again after the next start");
         }
+        self.outboxes.drain().await;
         // The receiver is gone where the server failed already.
         let _ = self.stop_server.send(());
         match timeout(FINISH, &mut self.server).await {

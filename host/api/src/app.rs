@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 pub use millstream_core::event::Identity;
 use millstream_core::{
-    port::{Channels, Control, Invoke, Later, Log, Modules, Queues, Triggers},
+    port::{Channels, Control, Invoke, Later, Log, Modules, Outbox, Queues, Triggers},
     time::Millis,
 };
 use serde_json::{Map, Value};
@@ -27,6 +27,8 @@ pub struct App {
     pub triggers: Arc<dyn Triggers>,
     /// The running channels.
     pub channels: Arc<dyn Channels>,
+    /// The failure records that are on their way.
+    pub outbox: Arc<dyn Outbox>,
     /// The queues at work.
     pub queues: Arc<dyn Queues>,
     /// What this crate counts, and where others add their lines to `/metrics`.

@@ -9,6 +9,7 @@ mod explain;
 mod invoke;
 mod log;
 mod modules;
+mod outbox;
 mod queues;
 pub mod redrive;
 
@@ -27,6 +28,7 @@ pub use self::{
         Span, Volume,
     },
     modules::{COMMAND_WORLD, ModuleError, ModuleInfo, Modules},
+    outbox::{Outbox, OutboxStatus},
     queues::{Handed, QueueError, Queues, Receive, Wish},
     redrive::{Redrive, RedriveError, Redriven},
 };

@@ -15,6 +15,7 @@ pub mod filter;
 pub mod layout;
 pub mod ledger;
 pub mod machine;
+pub mod outbox;
 pub mod policy;
 pub mod redrive;
 pub mod retry;
@@ -29,6 +30,7 @@ pub use self::{
     effect::{Effects, Lane},
     filter::FilterCriteria,
     machine::{Action, Event, Machine},
+    outbox::Destination,
     policy::Policy,
     share::Share,
 };

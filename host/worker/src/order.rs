@@ -71,6 +71,7 @@ impl Spec {
         let takes_events = both.clone().any(|function| function.takes_events());
         Self {
             lane: Lane {
+                origin: Arc::clone(&origin),
                 trigger: Arc::clone(trigger),
                 function_version: function.map(|function| function.version),
                 shifted: shifted.map(|(function, shift)| (function.version, shift)),

@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use millstream_core::{
-    catalog::Catalog,
+    catalog::{Catalog, key},
     port::{Commit, CommitError},
 };
 
@@ -23,7 +24,15 @@ pub(crate) async fn settle<E: From<CommitError>>(
     let mut plans = 1;
     loop {
         let catalog = Arc::clone(&catalogs.borrow_and_update());
-        match world.log.commit(plan(&catalog)?).await {
+        let commit = plan(&catalog)?;
+        let entries = entries(&commit);
+        let result = world.log.commit(commit).await;
+        if let (Some(outbox), Some(entries)) = (&world.options.outbox, entries)
+            && may_be_durable(&result)
+        {
+            outbox.filled(entries);
+        }
+        match result {
             Ok(_durable) => return Ok(()),
             Err(CommitError::Closed(_)) if plans < PLANS => {
                 plans += 1;
@@ -32,5 +41,22 @@ pub(crate) async fn settle<E: From<CommitError>>(
             }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// The failure records that a commit hands over, by their keys.
+fn entries(commit: &Commit) -> Option<Vec<Bytes>> {
+    let keys = commit.puts.iter().map(|put| &put.key);
+    let entries: Vec<Bytes> = keys
+        .filter(|key| key.starts_with(key::OUTBOX))
+        .cloned()
+        .collect();
+    (!entries.is_empty()).then_some(entries)
+}
+
+fn may_be_durable<T>(result: &Result<T, CommitError>) -> bool {
+    match result {
+        Ok(_) | Err(CommitError::Ambiguous(_) | CommitError::Unavailable(_)) => true,
+        Err(_) => false,
     }
 }

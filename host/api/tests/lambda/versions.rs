@@ -136,8 +136,9 @@ async fn a_mapping_may_name_a_version() {
         "Function does not exist",
     );
     publish(&world, json!({})).await;
-    let made = post(&world, MAPPINGS, asked("f:1")).await.ok(202);
+    let mut made = post(&world, MAPPINGS, asked("f:1")).await.ok(202);
     assert_eq!(made["FunctionArn"], function_arn("f:1"));
+    made["State"] = json!("Enabled");
     let other = post(&world, MAPPINGS, asked("f")).await.ok(202);
     assert_eq!(other["FunctionArn"], function_arn("f"));
     let listed = get(&world, &format!("{MAPPINGS}?FunctionName=f:1")).await;

@@ -26,7 +26,6 @@ use crate::{
     port::{Commit, Limits, ModuleInfo, Put},
     position::{Position, ShardNumber},
     time::Millis,
-    trigger::Checkpoint,
 };
 
 /// A change that is asked for.
@@ -379,6 +378,7 @@ impl Catalog {
                 }
             }
             None => {
+                self.check_consumer(&settings, now)?;
                 next.counters.next_trigger += 1;
                 let id = next.counters.next_trigger;
                 Trigger {
@@ -400,7 +400,19 @@ impl Catalog {
         Ok(Change::of(next, puts, before.is_none()))
     }
 
-    fn change_trigger(
+    /// A consumer that a new trigger is made for is registered.
+    fn check_consumer(&self, settings: &TriggerSettings, now: Millis) -> Result<(), Refused> {
+        let (Some(id), Some(stream)) = (&settings.consumer, self.living(settings.stream.as_str()))
+        else {
+            return Ok(());
+        };
+        if id.is_of(stream, now) {
+            return Ok(());
+        }
+        Err(ConsumerRefused::None(id.name.clone()).into())
+    }
+
+    pub(super) fn change_trigger(
         &self,
         name: TriggerName,
         change: impl FnOnce(&mut Trigger) -> Result<(), Refused>,
@@ -414,28 +426,6 @@ impl Catalog {
         let mut next = self.clone();
         next.triggers.insert(name, Arc::new(trigger));
         Ok(Change::of(next, puts, false))
-    }
-
-    /// What the lanes were struggling with is given up: they begin anew, undivided.
-    fn move_trigger(
-        &self,
-        name: TriggerName,
-        to: &BTreeMap<ShardNumber, Position>,
-        now: Millis,
-    ) -> Result<Change, Refused> {
-        let Some(id) = self.triggers.get(&name).map(|trigger| trigger.id) else {
-            return Err(Refused::NoTrigger(name));
-        };
-        let mut change = self.change_trigger(name, |trigger| {
-            trigger.updated = now;
-            Ok(())
-        })?;
-        let moved = to.iter().map(|(&shard, &at)| Put {
-            key: key::lane(id, shard),
-            value: Some(Checkpoint::at(at).encode()),
-        });
-        change.commit.puts.extend(moved);
-        Ok(change)
     }
 
     fn delete_trigger(&self, name: TriggerName) -> Result<Change, Refused> {
@@ -471,6 +461,9 @@ impl Change {
 fn fixed_settings(before: &TriggerSettings, after: &TriggerSettings) -> Result<(), Refused> {
     if before.stream != after.stream {
         return Err(Refused::Fixed("stream"));
+    }
+    if before.consumer != after.consumer {
+        return Err(Refused::Fixed("consumer"));
     }
     let start = |s: &TriggerSettings| (s.starting_position, s.starting_position_timestamp);
     if start(before) != start(after) {

@@ -123,8 +123,8 @@ impl Runner {
         }
         Event::Committed(match result {
             Ok(()) => {
-                let on_failure = &self.spec.lane.trigger.settings.on_failure_stream;
-                self.board.committed(effects, on_failure.is_some());
+                let settings = &self.spec.lane.trigger.settings;
+                self.board.committed(effects, settings.has_on_failure());
                 if let Some(window) = &effects.lost_window {
                     journal::lost_window(&self.spec, window);
                 }

@@ -9,6 +9,7 @@ mod host;
 mod lanes;
 mod log;
 mod orders;
+mod outbox;
 mod parts;
 mod redrive;
 mod reshard;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, check, completions, demo, deploy, functions, invoke, logs, put, rollback, serve,
-    status, stream, tail, trigger,
+    backup, check, completions, demo, deploy, explain, functions, invoke, logs, put, redrive,
+    replay, rollback, serve, status, stream, tail, trigger,
 };
 
 const EXIT_CODES: &str = "\
@@ -85,6 +85,12 @@ pub(crate) enum Command {
     /// Connect functions to streams.
     #[command(subcommand)]
     Trigger(trigger::Command),
+    /// Say what a trigger is doing on each shard, and why.
+    Explain(explain::Args),
+    /// Send a trigger's dead letters back, once each.
+    Redrive(Box<redrive::Args>),
+    /// Compare two versions of a function on what a stream holds; nothing is committed.
+    Replay(Box<replay::Args>),
     /// Show what a host is doing.
     Status(status::Args),
     /// Copy a host's data, while it runs or while it does not.

@@ -5,11 +5,14 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+pub(crate) mod explain;
 pub(crate) mod functions;
 pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod progress;
 pub(crate) mod put;
+pub(crate) mod redrive;
+pub(crate) mod replay;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod status;
@@ -66,6 +69,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Invoke(args) => invoke::run(&args, &session()?),
         Command::Logs(args) => logs::run(&args, &session()?),
         Command::Trigger(command) => trigger::run(command, &session()?),
+        Command::Explain(args) => explain::run(&args, &session()?),
+        Command::Redrive(args) => redrive::run(&args, &session()?),
+        Command::Replay(args) => replay::run(&args, &session()?),
         Command::Status(_) => status::run(&session()?),
         Command::Backup(args) => backup::run(&args, &session()?),
         Command::Check(args) => check::run(&args, output),

@@ -3,13 +3,14 @@
 //! Core decides what a change is; this file only carries it out, in an order that a crash or a lost
 //! client cannot break: bind, commit, publish, tell the triggers, forget what is old.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use millstream_core::{
     catalog::{Catalog, Change, Request, Rules, key},
     name::FunctionName,
     port::{CommitError, Control, ControlError, Later, Log, ModuleError, Modules},
+    position::{Position, ShardNumber},
 };
 use millstream_worker::Workers;
 use tokio::sync::{Mutex, watch};
@@ -133,11 +134,27 @@ impl Inner {
         let _turn = self.turn.lock().await;
         let before = self.catalog.load_full();
         let function = request.function().cloned();
+        let moves = match &request {
+            Request::MoveTrigger { name, to, forgets } => {
+                let id = before.trigger(name.as_str()).map(|trigger| trigger.id);
+                id.map(|id| (id, to.clone(), *forgets))
+            }
+            _ => None,
+        };
         let change = before.decide(request, clock::now(), &self.rules)?;
         if let Some(name) = &function {
             self.bind(&before, &change.catalog, name).await?;
         }
+        if let Some((id, to, forgets)) = &moves
+            && let Err(error) = self.make_way(*id, to, *forgets).await
+        {
+            self.workers.reconcile(before).await;
+            return Err(error);
+        }
         if let Err(error) = self.log.commit(change.commit.clone()).await {
+            if moves.is_some() {
+                self.workers.reconcile(Arc::clone(&before)).await;
+            }
             if let Some(name) = &function {
                 self.forget_all_but(&before, name);
             }
@@ -146,6 +163,9 @@ impl Inner {
         }
         let after = Arc::new(change.catalog.clone());
         self.publish(&after);
+        if let Some((id, to, _)) = &moves {
+            self.workers.moved(*id, to);
+        }
         self.workers.reconcile(Arc::clone(&after)).await;
         if let Some(name) = function {
             self.forget_all_but(&after, &name);
@@ -154,6 +174,22 @@ impl Inner {
             tokio::spawn(sweep::remove(Arc::clone(&self.log), change.orphans.clone()));
         }
         Ok(change)
+    }
+
+    /// Brings a trigger's lanes to rest before they are moved, and removes what their function is to
+    /// forget. Whatever comes after it must let them go on.
+    async fn make_way(
+        &self,
+        trigger: u64,
+        to: &BTreeMap<ShardNumber, Position>,
+        forgets: bool,
+    ) -> Result<(), ControlError> {
+        self.workers.hold(trigger).await;
+        if forgets {
+            let states = to.keys().map(|&shard| key::state(trigger, shard, ""));
+            sweep::forget(self.log.as_ref(), states.collect()).await?;
+        }
+        Ok(())
     }
 
     fn publish(&self, catalog: &Arc<Catalog>) {

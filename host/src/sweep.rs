@@ -1,6 +1,6 @@
-//! Removes what deleted triggers left behind: their lanes' checkpoints and their functions' state;
-//! the positions of deleted channels; both of shards that expired; and what deleted queues had
-//! delivered.
+//! Removes what deleted triggers left behind: their lanes' checkpoints, their functions' state and the
+//! marks of their letters; the positions of deleted channels; all of these of shards that expired; and
+//! what deleted queues had delivered.
 //!
 //! Invariant: a trigger's lanes go after its state. While anything of a deleted trigger is left, its
 //! lanes are, so the next start finds them and goes on.
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use millstream_core::{
     catalog::{Catalog, key},
     name::StreamName,
-    port::{Commit, CommitError, Log, Put, ReadError},
+    port::{Commit, CommitError, ControlError, Log, Put, ReadError},
     position::ShardNumber,
     queue::entry,
 };
@@ -56,6 +56,20 @@ pub(crate) async fn orphans(log: &dyn Log, catalog: &Catalog) -> Result<Vec<Byte
             Gone::Shard(id, shard) => [key::state(id, shard, ""), key::lane(id, shard)],
         });
     }
+    // Of any stream: a trigger's letters may have gone to another one before.
+    let ids: BTreeSet<u64> = catalog.triggers().map(|trigger| trigger.id).collect();
+    let shards = catalog.streams().flat_map(|stream| &stream.shards);
+    let shards: BTreeSet<ShardNumber> = shards.map(|shard| shard.number).collect();
+    let judge = |id, shard| match ids.contains(&id) {
+        true => (!shards.contains(&shard)).then_some(Gone::Shard(id, shard)),
+        false => Some(Gone::Whole(id)),
+    };
+    for gone in gone(log, key::REDRIVEN, judge).await? {
+        orphans.push(match gone {
+            Gone::Whole(id) => key::redriven_of(id),
+            Gone::Shard(id, shard) => key::redriven_of_shard(id, shard),
+        });
+    }
     let channels = catalog.channels().filter(|channel| !channel.is_deleted());
     let channels = channels.map(|channel| (channel.id, &channel.stream));
     for gone in gone(log, key::CHANNELS, readers(catalog, channels)).await? {
@@ -78,33 +92,35 @@ enum Gone {
     Shard(u64, ShardNumber),
 }
 
-/// The shards of the streams that triggers or channels read, by their ids.
+/// What is gone of triggers or channels, by their ids and the streams that they read.
 fn readers<'a>(
     catalog: &Catalog,
     readers: impl Iterator<Item = (u64, &'a StreamName)>,
-) -> BTreeMap<u64, BTreeSet<ShardNumber>> {
+) -> impl Fn(u64, ShardNumber) -> Option<Gone> {
     let shards = |stream: &StreamName| -> BTreeSet<ShardNumber> {
         let stream = catalog.stream(stream.as_str());
         let shards = stream.into_iter().flat_map(|stream| &stream.shards);
         shards.map(|shard| shard.number).collect()
     };
-    readers.map(|(id, stream)| (id, shards(stream))).collect()
+    let readers = readers.map(|(id, stream)| (id, shards(stream)));
+    let known: BTreeMap<u64, BTreeSet<ShardNumber>> = readers.collect();
+    move |id, shard| match known.get(&id) {
+        None => Some(Gone::Whole(id)),
+        Some(shards) => (!shards.contains(&shard)).then_some(Gone::Shard(id, shard)),
+    }
 }
 
-/// What the keys of that family belong to that is not in `known`.
+/// What the keys of that family belong to that `judge` finds to be gone.
 async fn gone(
     log: &dyn Log,
     family: &'static [u8],
-    known: BTreeMap<u64, BTreeSet<ShardNumber>>,
+    judge: impl Fn(u64, ShardNumber) -> Option<Gone>,
 ) -> Result<BTreeSet<Gone>, ReadError> {
     let (mut gone, mut after) = (BTreeSet::new(), None);
     loop {
         let keys = log.keys(family.into(), after, KEYS_A_PAGE).await?;
         let owners = keys.iter().filter_map(|key| owner(key, family));
-        gone.extend(owners.filter_map(|(id, shard)| match known.get(&id) {
-            None => Some(Gone::Whole(id)),
-            Some(shards) => (!shards.contains(&shard)).then_some(Gone::Shard(id, shard)),
-        }));
+        gone.extend(owners.filter_map(|(id, shard)| judge(id, shard)));
         after = keys.last().cloned();
         if after.is_none() {
             return Ok(gone);
@@ -118,6 +134,15 @@ fn owner(key: &[u8], family: &[u8]) -> Option<(u64, ShardNumber)> {
     let shard = rest.first_chunk::<4>()?;
     let shard = ShardNumber(u32::from_be_bytes(*shard));
     Some((u64::from_be_bytes(*id), shard))
+}
+
+/// Removes all keys under `prefixes`, and says so when they are gone.
+pub(crate) async fn forget(log: &dyn Log, prefixes: Vec<Bytes>) -> Result<(), ControlError> {
+    match remove_all(log, prefixes).await {
+        Ok(_) => Ok(()),
+        Err(SweepError::Read(error)) => Err(error.into()),
+        Err(SweepError::Commit(error)) => Err(error.into()),
+    }
 }
 
 fn lanes_last(mut prefixes: Vec<Bytes>) -> Vec<Bytes> {

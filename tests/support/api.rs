@@ -133,6 +133,18 @@ impl Api {
         )
     }
 
+    /// A POST of the Lambda API, as the AWS clients send it.
+    pub fn lambda(&self, path: &str, body: &Value) -> Result<Answer> {
+        let request = self.agent.post(self.at(path));
+        let signature = SIGNATURE.replace("kinesis", "lambda");
+        answer(
+            request
+                .header("x-amz-date", "20260101T000000Z")
+                .header("authorization", signature)
+                .send_json(body),
+        )
+    }
+
     /// `POST /` with any target and any body.
     pub fn target(&self, target: &str, body: &[u8]) -> Result<Answer> {
         let request = self.agent.post(self.at("/")).header("x-amz-target", target);

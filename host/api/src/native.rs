@@ -4,6 +4,7 @@
 
 mod datum;
 pub mod error;
+mod explain;
 pub mod functions;
 mod gate;
 pub mod health;
@@ -14,6 +15,9 @@ mod invoke;
 mod linger;
 mod logs;
 pub mod metrics;
+mod moves;
+mod redrive;
+mod replay;
 mod sse;
 mod streams;
 mod tail;
@@ -54,7 +58,7 @@ impl FromRef<Native> for Arc<Admission> {
 
 /// All native routes, and the answers to requests that fit none.
 pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let routes: [(&'static str, MethodRouter<Native>); 18] = [
+    let routes: [(&'static str, MethodRouter<Native>); 22] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -67,6 +71,7 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ),
         ("/v1/streams/{name}/records", post(ingest::post)),
         ("/v1/streams/{name}/tail", get(tail::get)),
+        ("/v1/streams/{name}/replay", get(replay::get)),
         ("/v1/functions", get(functions::list)),
         (
             "/v1/functions/{name}",
@@ -89,6 +94,9 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
         ),
         ("/v1/triggers/{name}/pause", post(triggers::pause)),
         ("/v1/triggers/{name}/resume", post(triggers::resume)),
+        ("/v1/triggers/{name}/move", post(moves::post)),
+        ("/v1/triggers/{name}/redrive", post(redrive::post)),
+        ("/v1/triggers/{name}/explain", get(explain::get)),
     ];
     let native = Native { app, admission };
     let metrics = &native.app.metrics;

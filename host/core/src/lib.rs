@@ -23,6 +23,7 @@ pub mod journal;
 pub mod port;
 pub mod put;
 pub mod read;
+pub mod replay;
 pub mod trigger;
 
 pub mod channel;

@@ -5,18 +5,21 @@
 
 mod channels;
 mod control;
+mod explain;
 mod invoke;
 mod journals;
 mod log;
 mod modules;
 mod outbox;
 mod queues;
+pub mod redrive;
 
 use std::{future::Future, pin::Pin};
 
 pub use self::{
     channels::Channels,
     control::{Control, ControlError, LaneStatus, PartStatus, Triggers, WindowStatus},
+    explain::{LaneReport, PartReport},
     invoke::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
         Limits, LogLine, RecordFailure, State, Usage, Verdict,
@@ -29,6 +32,7 @@ pub use self::{
     modules::{COMMAND_WORLD, ModuleError, ModuleInfo, Modules},
     outbox::{Outbox, OutboxStatus},
     queues::{Handed, QueueError, Queues, Receive, Wish},
+    redrive::{Redrive, RedriveError, Redriven},
 };
 
 /// What an asynchronous port gives.

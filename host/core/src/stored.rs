@@ -6,12 +6,12 @@ use thiserror::Error;
 use crate::{
     catalog::{
         Catalog,
-        key::{self, CATALOG, CHANNELS, LANES, OUTBOX},
+        key::{self, CATALOG, CHANNELS, LANES, OUTBOX, REDRIVEN},
     },
     position::Position,
     queue::entry::{self, QUEUES},
     read::token::STORED_AT,
-    trigger::{Checkpoint, layout::Head, outbox::Entry},
+    trigger::{Checkpoint, layout::Head, outbox::Entry, redrive::marks},
 };
 
 /// Bytes of an owner's id and a shard's number, which stand behind the family.
@@ -60,6 +60,15 @@ fn try_check(key: &[u8], value: &[u8]) -> Result<(), String> {
     if let Some(lane) = key.strip_prefix(CHANNELS) {
         owned(lane)?;
         return sized(value, 8);
+    }
+    if let Some(letters) = key.strip_prefix(REDRIVEN) {
+        // The chunk stands behind the shard.
+        owned(letters.get(..OWNER_BYTES).unwrap_or(letters))?;
+        sized(&letters[OWNER_BYTES..], 8)?;
+        return match marks::is_readable(value) {
+            true => Ok(()),
+            false => Err("it tells of no letters".to_owned()),
+        };
     }
     if key.starts_with(QUEUES) {
         let read = entry::parse(key, value).map(drop);
@@ -129,6 +138,7 @@ mod tests {
         );
         let position = 5u64.to_be_bytes().to_vec();
         pairs.push((key::channel_position(1, shard), position.into()));
+        pairs.push((key::redriven(1, shard, 9), vec![0, 0, 1, 0].into()));
         let entry = br#"{"trigger":"t","mapping":"m","destination":"arn:aws:s3:::bucket",
             "shard_id":"s","first":"1","last":"2","records":1,"failed":1,"expires":2,"body":{}}"#;
         let entry = Entry::decode(entry).unwrap().encode();
@@ -141,7 +151,7 @@ mod tests {
             let told = cut.unwrap_err().to_string();
             assert!(told.starts_with("the value of key `"), "{told}");
         }
-        for bad in [&b"c/z/s"[..], b"l/short", b"h/", b"q/1"] {
+        for bad in [&b"c/z/s"[..], b"l/short", b"h/", b"q/1", b"r/1"] {
             assert!(check(bad, b"{}").is_err(), "{bad:?}");
         }
         for free in [key::state(1, shard, "a"), key::module("00"), "?".into()] {

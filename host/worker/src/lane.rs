@@ -3,6 +3,7 @@
 
 mod call;
 mod layout;
+mod letters;
 mod pages;
 mod runner;
 pub(crate) mod turn;
@@ -26,9 +27,13 @@ use self::{
 };
 use crate::{
     order::{Numbered, Order, Spec},
+    redrive::job::Jobs,
     tally::Board,
     world::World,
 };
+
+/// Why a lane does not call its function.
+const PAUSED: &str = "the trigger is paused";
 
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -37,6 +42,8 @@ pub(crate) struct Task {
     /// The number of the order that is followed.
     pub(crate) follows: watch::Sender<u64>,
     pub(crate) board: Arc<Board>,
+    /// Dead letters for the function.
+    pub(crate) jobs: Jobs,
 }
 
 impl Task {
@@ -63,6 +70,7 @@ impl Task {
             biased;
             _ = self.orders.changed() => return,
             () = wait::parents(&self.world, spec) => self.board.begin(),
+            () = self.jobs.refuse("the shards before it are not done") => (),
         }
         let mut stumbles = 0;
         loop {
@@ -117,6 +125,7 @@ impl Task {
                 orders: self.orders.clone(),
                 board: Arc::clone(&self.board),
                 shared: shared.clone(),
+                jobs: self.jobs.clone(),
                 turn: None,
                 alone: false,
             };
@@ -145,10 +154,14 @@ impl Task {
         tokio::select! {
             biased;
             _ = self.orders.changed() => return,
+            () = self.jobs.refuse(PAUSED) => (),
             () = look(&self.world, spec, &self.board) => (),
         }
-        // An error means that nobody is left to give orders; the task is aborted then.
-        let _ = self.orders.changed().await;
+        tokio::select! {
+            // An error means that nobody is left to give orders; the task is aborted then.
+            _ = self.orders.changed() => (),
+            () = self.jobs.refuse(PAUSED) => (),
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream_core::{
     port::{
-        Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartStatus, Span, WindowStatus,
+        Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartReport, PartStatus, Span,
+        WindowStatus,
     },
     position::Position,
     time::Millis,
-    trigger::{Checkpoint, Effects, Machine, layout::Layout, window::OpenWindow},
+    trigger::{Checkpoint, Effects, Machine, layout::Layout, machine::Doing, window::OpenWindow},
 };
 use tokio::sync::watch;
 
@@ -88,6 +89,8 @@ pub(crate) struct Tally {
     pub(crate) lanes: Vec<Shown>,
     /// Whether the last call failed because the function was not there.
     pub(crate) awaits_function: bool,
+    /// Whether it failed because too many calls were under way.
+    pub(crate) is_throttled: bool,
     pub(crate) invocations: u64,
     /// By [`Fault`].
     pub(crate) faults: [u64; Fault::NAMES.len()],
@@ -112,6 +115,9 @@ pub(crate) struct Shown {
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<Arc<str>>,
     pub(crate) window: Option<WindowStatus>,
+    pub(crate) doing: Doing,
+    /// Since when its state is what it is.
+    pub(crate) since: Millis,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -184,23 +190,31 @@ impl Board {
 
     /// Waits until the lane has done all of its shard, which is closed: what `span` gives is its end.
     pub(crate) async fn done(&self, span: impl Fn() -> Span) {
-        let is_done = |progress: &Progress| {
-            let Span { first, next, .. } = span();
-            // Records that were trimmed are nobody's business any more.
-            let is_read = progress.next.max(first).until(next) == 0;
-            progress.begun && is_read && !progress.has_window
-        };
+        let is_done = |progress: &Progress| progress.is_done(span());
         // An error cannot be: the sender lives as long as this.
         let _ = self.progress.subscribe().wait_for(is_done).await;
     }
 
-    /// Shows lane `index`.
-    pub(crate) fn show(&self, index: usize, machine: &Machine) {
+    /// Whether it has, where `span` is that of the shard.
+    pub(crate) fn is_done(&self, span: Span) -> bool {
+        self.progress.borrow().is_done(span)
+    }
+
+    /// Whether all that came before the lane's shard is done.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.progress.borrow().begun
+    }
+
+    /// Shows lane `index` as it is at `now`.
+    pub(crate) fn show(&self, index: usize, machine: &Machine, now: Millis) {
         let mut tally = self.tally();
         let Some(lane) = tally.lanes.get_mut(index) else {
             return;
         };
-        lane.state = machine.state();
+        if std::mem::replace(&mut lane.state, machine.state()) != machine.state() {
+            lane.since = now;
+        }
+        lane.doing = machine.doing();
         let error = machine.last_error().cloned();
         // Until then, what the machine before it knew is better.
         if machine.has_loaded() {
@@ -220,6 +234,7 @@ impl Board {
         let mut tally = self.tally();
         tally.invocations += u64::from(result.is_ok());
         tally.awaits_function = matches!(result, Err(InvokeError::NotReady(..)));
+        tally.is_throttled = matches!(result, Err(InvokeError::Throttled));
         if let Some(fault) = Fault::of(result) {
             tally.faults[fault as usize] += 1;
         }
@@ -238,6 +253,14 @@ impl Board {
     }
 }
 
+impl Progress {
+    fn is_done(&self, Span { first, next, .. }: Span) -> bool {
+        // Records that were trimmed are nobody's business any more.
+        let is_read = self.next.max(first).until(next) == 0;
+        self.begun && is_read && !self.has_window
+    }
+}
+
 impl Shown {
     fn at(checkpoint: &Checkpoint) -> Self {
         Self {
@@ -245,6 +268,8 @@ impl Shown {
             position: checkpoint.next,
             oldest: None,
             attempts: checkpoint.attempts(),
+            doing: Doing::default(),
+            since: Millis::default(),
             last_error: checkpoint.error().cloned(),
             window: checkpoint.window.as_ref().map(OpenWindow::status),
         }
@@ -288,6 +313,19 @@ impl Tally {
 
     pub(crate) fn set_state(&mut self, state: &'static str) {
         self.lanes.iter_mut().for_each(|lane| lane.state = state);
+    }
+
+    /// All that is known of each lane.
+    pub(crate) fn reports(&self, span: Span, now: Millis) -> Vec<PartReport> {
+        let report = |lane: &Shown| PartReport {
+            status: lane.status(span, now),
+            doing: lane.doing,
+            since: lane.since,
+            retry_at: lane.doing.rest_ms.map(|ms| lane.since.plus(ms)),
+            awaits_function: self.awaits_function,
+            is_throttled: self.is_throttled,
+        };
+        self.lanes.iter().map(report).collect()
     }
 
     pub(crate) fn status(&self, shard_id: String, span: Span, now: Millis) -> LaneStatus {

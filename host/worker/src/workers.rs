@@ -14,7 +14,7 @@ use millstream_core::{
     },
     event::Identity,
     name::TriggerName,
-    port::{Invoke, LaneStatus, Log, Triggers},
+    port::{Invoke, LaneReport, LaneStatus, Later, Log, Redrive, RedriveError, Redriven, Triggers},
     position::{Position, ShardNumber},
     time::Millis,
     trigger::{
@@ -27,6 +27,10 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     lane::Task,
     order::{Numbered, Order, Parent, Settling, Spec},
+    redrive::{
+        self,
+        job::{Door, Jobs},
+    },
     samples,
     tally::Board,
     world::{Options, World},
@@ -39,8 +43,13 @@ const CHECKPOINTS_AT_A_TIME: usize = 500;
 #[derive(Debug)]
 pub struct Workers {
     world: Arc<World>,
-    lanes: Mutex<Lanes>,
+    lanes: Arc<Mutex<Lanes>>,
+    redrives: Arc<redrive::Turns>,
 }
+
+/// The lanes, for those that have letters for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach(Arc<Mutex<Lanes>>);
 
 /// By the trigger's id, which is never given twice, and the shard.
 type LaneKey = (u64, ShardNumber);
@@ -59,7 +68,10 @@ pub(crate) struct Handle {
     shifted: Option<(Arc<Function>, Shift)>,
     pub(crate) shard: Shard,
     parents: Vec<Parent>,
+    /// Whether it was brought to rest, whatever its trigger says.
+    is_held: bool,
     pub(crate) board: Arc<Board>,
+    door: Door,
     orders: watch::Sender<Numbered>,
     follows: watch::Receiver<u64>,
     task: JoinHandle<()>,
@@ -88,7 +100,8 @@ impl Workers {
                 options,
                 catalog: watch::Sender::default(),
             }),
-            lanes: Mutex::default(),
+            lanes: Arc::default(),
+            redrives: Arc::default(),
         })
     }
 
@@ -99,6 +112,33 @@ impl Workers {
         let layouts = self.layouts(&catalog).await;
         for (_ended, settling) in self.arrange(&catalog, &layouts) {
             settling.settled().await;
+        }
+    }
+
+    /// Brings a trigger's lanes to rest. When it returns, nothing of them is in flight; the next
+    /// [`Workers::reconcile`] lets them go on.
+    pub async fn hold(&self, trigger: u64) {
+        let settling: Vec<Settling> = {
+            let mut lanes = self.lanes();
+            let its = lanes
+                .running
+                .iter_mut()
+                .filter(|((id, _), _)| *id == trigger);
+            its.filter_map(|(_, handle)| handle.hold()).collect()
+        };
+        for settling in settling {
+            settling.settled().await;
+        }
+    }
+
+    /// Shows where the lanes of a trigger that is held were moved to, so that none goes on before
+    /// those that come before it.
+    pub fn moved(&self, trigger: u64, to: &BTreeMap<ShardNumber, Position>) {
+        let lanes = self.lanes();
+        for (&shard, &at) in to {
+            if let Some(handle) = lanes.running.get(&(trigger, shard)) {
+                handle.board.lay_out(&Layout::whole(Checkpoint::at(at)));
+            }
         }
     }
 
@@ -229,11 +269,13 @@ impl Workers {
         let (followed, follows) = watch::channel(0);
         let start = Layout::whole(Checkpoint::at(spec.start));
         let board = Arc::new(Board::new(layout.unwrap_or(&start)));
+        let (door, jobs) = Jobs::new();
         let task = Task {
             world: Arc::clone(&self.world),
             orders: to_follow,
             follows: followed,
             board: Arc::clone(&board),
+            jobs,
         };
         Handle {
             trigger: Arc::clone(trigger),
@@ -241,7 +283,9 @@ impl Workers {
             shifted: None,
             shard: shard.clone(),
             parents: Vec::new(),
+            is_held: false,
             board,
+            door,
             orders,
             follows,
             task: tokio::spawn(task.run()),
@@ -250,6 +294,35 @@ impl Workers {
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    fn report(&self, lane: &Handle, world: &World) -> LaneReport {
+        let span = world.log.span(lane.shard.number);
+        let parents = lane.parents.iter().filter(|parent| {
+            let is_done = parent.board.is_done(world.log.span(parent.shard));
+            !lane.board.has_begun() && !is_done
+        });
+        let parents = parents.filter_map(|parent| {
+            let handle = self.running.get(&(lane.trigger.id, parent.shard))?;
+            Some(handle.shard.id())
+        });
+        LaneReport {
+            shard_id: lane.shard.id(),
+            is_closed: lane.shard.closed.is_some(),
+            parents: parents.collect(),
+            parts: lane.board.tally().reports(span, (world.clock)()),
+        }
+    }
+}
+
+impl Reach {
+    /// Where the lanes of a trigger on a shard take letters; none where they do not run.
+    pub(crate) fn door(&self, trigger: u64, shard: ShardNumber) -> Option<Door> {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = lanes.running.get(&(trigger, shard))?;
+        Some(handle.door.clone())
     }
 }
 
@@ -289,6 +362,7 @@ impl Handle {
             && shifted.map(|(function, shift)| (function, *shift))
                 == route.and_then(|route| route.shifted)
             && self.parents == parents
+            && !self.is_held
             && !self.board.tally().awaits_function
     }
 
@@ -306,12 +380,23 @@ impl Handle {
         self.shifted = shifted.map(|(function, shift)| (Arc::clone(function), shift));
         self.shard.clone_from(shard);
         self.parents.clone_from(&parents);
+        self.is_held = false;
         let spec = Spec::new(identity, trigger, route, &self.shard, parents);
         if trigger.settings.enabled {
             Order::Run(Arc::new(spec))
         } else {
             Order::Pause(Arc::new(spec))
         }
+    }
+
+    /// Brings it to rest; nothing where it has ended.
+    fn hold(&mut self) -> Option<Settling> {
+        let order = match &self.orders.borrow().order {
+            Order::Run(spec) | Order::Pause(spec) => Order::Pause(Arc::clone(spec)),
+            Order::Stop => return None,
+        };
+        self.is_held = true;
+        Some(self.order(order))
     }
 
     fn order(&self, order: Order) -> Settling {
@@ -345,5 +430,20 @@ impl Triggers for Workers {
             .values()
             .filter(|lane| lane.trigger.name == *trigger);
         its.map(|lane| lane.status(&self.world)).collect()
+    }
+
+    fn explain(&self, trigger: &TriggerName) -> Vec<LaneReport> {
+        let lanes = self.lanes();
+        let its = lanes
+            .running
+            .values()
+            .filter(|lane| lane.trigger.name == *trigger);
+        its.map(|lane| lanes.report(lane, &self.world)).collect()
+    }
+
+    fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>> {
+        let (world, turns) = (Arc::clone(&self.world), Arc::clone(&self.redrives));
+        let reach = Reach(Arc::clone(&self.lanes));
+        Box::pin(redrive::step(world, reach, turns, step))
     }
 }

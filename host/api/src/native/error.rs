@@ -8,7 +8,8 @@ use axum::{
 use millstream_core::{
     catalog::{Refused, trigger::SettingError},
     name::{FunctionName, InvalidNameError},
-    port::{CommitError, ControlError, InvokeError, ModuleError, ReadError},
+    port::{CommitError, ControlError, InvokeError, ModuleError, ReadError, RedriveError},
+    trigger::redrive::marks::MarksError,
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -69,6 +70,9 @@ pub enum NativeError {
     /// There is no copy of the log.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Dead letters were not sent back.
+    #[error(transparent)]
+    Redrive(RedriveError),
     /// Requests hold as much memory as they may.
     #[error("{0}")]
     Crowded(String),
@@ -85,6 +89,19 @@ macro_rules! through_control {
             }
         }
     )*};
+}
+
+impl From<RedriveError> for NativeError {
+    fn from(error: RedriveError) -> Self {
+        match error {
+            RedriveError::NoTrigger(name) => Refused::NoTrigger(name).into(),
+            RedriveError::NoStream(name) => Refused::NoStream(name).into(),
+            RedriveError::Invoke(error) => error.into(),
+            RedriveError::Read(error) => error.into(),
+            RedriveError::Commit(error) => error.into(),
+            error => Self::Redrive(error),
+        }
+    }
 }
 
 through_control!(Refused, CommitError, ReadError, ModuleError);
@@ -151,6 +168,7 @@ impl NativeError {
             Self::Invoke(InvokeError::Host(_)) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
+            Self::Redrive(error) => of_redrive(error),
             Self::Backup(BackupError::Exists(_)) => (StatusCode::CONFLICT, "already_exists"),
             Self::Backup(BackupError::Unusable(..)) => (StatusCode::BAD_REQUEST, "invalid_setting"),
             Self::Backup(BackupError::Full(_)) => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
@@ -191,6 +209,25 @@ fn of_refused(refused: &Refused) -> (StatusCode, &'static str) {
         | Refused::Setting(SettingError { .. })
         | Refused::Function(_)
         | Refused::Fixed(_) => (StatusCode::BAD_REQUEST, "invalid_setting"),
+    }
+}
+
+fn of_redrive(error: &RedriveError) -> (StatusCode, &'static str) {
+    match error {
+        RedriveError::NoTrigger(_) => (StatusCode::NOT_FOUND, "no_such_trigger"),
+        RedriveError::NoStream(_) => (StatusCode::NOT_FOUND, "no_such_stream"),
+        RedriveError::NoLetters(_) | RedriveError::Windowed(_) => {
+            (StatusCode::BAD_REQUEST, "invalid_setting")
+        }
+        RedriveError::Paused(_) => (StatusCode::CONFLICT, "paused"),
+        RedriveError::NotNow(_) | RedriveError::Invoke(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "busy")
+        }
+        RedriveError::Read(error) | RedriveError::Marks(MarksError::Read(error)) => of_read(error),
+        RedriveError::Marks(MarksError::Unreadable) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "corrupt")
+        }
+        RedriveError::Commit(error) => of_commit(error),
     }
 }
 

@@ -213,7 +213,7 @@ pub(crate) async fn starts(
     Ok(starts)
 }
 
-fn shown(
+pub(super) fn shown(
     app: &App,
     catalog: &Catalog,
     name: TriggerName,

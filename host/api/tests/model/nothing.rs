@@ -5,8 +5,9 @@ use millstream_api::app::{BackupError, Host};
 use millstream_core::{
     name::{FunctionName, TriggerName},
     port::{
-        Call, Channels, Invoke, InvokeError, Invoked, LaneStatus, Later, Limits, ModuleError,
-        ModuleInfo, Modules, Outbox, OutboxStatus, Triggers,
+        Call, Channels, Invoke, InvokeError, Invoked, LaneReport, LaneStatus, Later, Limits,
+        ModuleError, ModuleInfo, Modules, Outbox, OutboxStatus, Redrive, RedriveError, Redriven,
+        Triggers,
     },
 };
 
@@ -66,6 +67,14 @@ impl Invoke for Nothing {
 impl Triggers for Nothing {
     fn status(&self, _trigger: &TriggerName) -> Vec<LaneStatus> {
         Vec::new()
+    }
+
+    fn explain(&self, _trigger: &TriggerName) -> Vec<LaneReport> {
+        Vec::new()
+    }
+
+    fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>> {
+        ready(Err(RedriveError::NoTrigger(step.trigger)))
     }
 }
 

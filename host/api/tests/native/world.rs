@@ -12,8 +12,8 @@ use millstream_api::app::{App, BackupError, Host};
 use millstream_core::{
     name::{FunctionName, TriggerName},
     port::{
-        Call, EventCall, EventInvoked, Invoke, InvokeError, Invoked, LaneStatus, Later, Limits,
-        ModuleError, ModuleInfo, Modules, Triggers,
+        Call, EventCall, EventInvoked, Invoke, InvokeError, Invoked, LaneReport, LaneStatus, Later,
+        Limits, ModuleError, ModuleInfo, Modules, Redrive, RedriveError, Redriven, Triggers,
     },
 };
 use serde_json::{Map, Value, json};
@@ -199,11 +199,33 @@ impl Invoke for Runtime {
 
 /// What the triggers' lanes are said to do.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(pub(crate) Mutex<Vec<LaneStatus>>);
+pub(crate) struct Lanes(
+    pub(crate) Mutex<Vec<LaneStatus>>,
+    pub(crate) Mutex<Redrives>,
+);
+
+/// The steps of redrives that were asked for, and what to answer to the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Redrives {
+    pub(crate) reports: Vec<LaneReport>,
+    pub(crate) asked: Vec<Redrive>,
+    pub(crate) answer: Option<Result<Redriven, RedriveError>>,
+}
 
 impl Triggers for Lanes {
     fn status(&self, _trigger: &TriggerName) -> Vec<LaneStatus> {
         self.0.lock().unwrap().clone()
+    }
+
+    fn explain(&self, _trigger: &TriggerName) -> Vec<LaneReport> {
+        self.1.lock().unwrap().reports.clone()
+    }
+
+    fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>> {
+        let mut redrives = self.1.lock().unwrap();
+        redrives.asked.push(step);
+        let answer = redrives.answer.take().expect("an answer");
+        Box::pin(std::future::ready(answer))
     }
 }
 

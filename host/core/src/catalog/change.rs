@@ -109,6 +109,16 @@ pub enum Request {
         /// How.
         change: tags::Change,
     },
+    /// Moves where a trigger stands on some shards. Its lanes must be at rest, which is for the shell
+    /// to see to.
+    MoveTrigger {
+        /// Which.
+        name: TriggerName,
+        /// The next record of each shard.
+        to: BTreeMap<ShardNumber, Position>,
+        /// Whether its function forgets what it kept on these shards; the shell removes that.
+        forgets: bool,
+    },
     /// Deletes a trigger, its position and its function's state.
     DeleteTrigger {
         /// Which.
@@ -324,6 +334,7 @@ impl Catalog {
                 trigger.updated = now;
                 Ok(())
             }),
+            Request::MoveTrigger { name, to, .. } => self.move_trigger(name, &to, now),
             Request::TagTrigger { name, change } => {
                 self.change_trigger(name, |trigger| Ok(change.apply(&mut trigger.tags)?))
             }
@@ -401,7 +412,7 @@ impl Catalog {
         Err(ConsumerRefused::None(id.name.clone()).into())
     }
 
-    fn change_trigger(
+    pub(super) fn change_trigger(
         &self,
         name: TriggerName,
         change: impl FnOnce(&mut Trigger) -> Result<(), Refused>,
@@ -423,7 +434,11 @@ impl Catalog {
             return Err(Refused::NoTrigger(name));
         };
         let mut change = Change::of(next, vec![delete(CatalogKey::Trigger(name))], false);
-        change.orphans = vec![key::lanes_of(trigger.id), key::states_of(trigger.id)];
+        change.orphans = vec![
+            key::lanes_of(trigger.id),
+            key::states_of(trigger.id),
+            key::redriven_of(trigger.id),
+        ];
         Ok(change)
     }
 }

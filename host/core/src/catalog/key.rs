@@ -1,5 +1,6 @@
 //! The families of keys in the log's key space: `c/` catalog, `l/` lanes, `x/` state, `m/` modules,
-//! `q/` queues, `h/` channels, `o/` failure records that wait to be sent.
+//! `q/` queues, `h/` channels, `o/` failure records that wait to be sent, `r/` dead letters that were
+//! sent back.
 //!
 //! Beside them stands the one key of [`crate::read::token::STORED_AT`].
 
@@ -15,6 +16,8 @@ use crate::{
 pub const CATALOG: &[u8] = b"c/";
 /// The prefix of all lanes' checkpoints.
 pub const LANES: &[u8] = b"l/";
+/// The prefix of all marks of dead letters that were sent back.
+pub const REDRIVEN: &[u8] = b"r/";
 /// The prefix of all channels' positions.
 pub const CHANNELS: &[u8] = b"h/";
 
@@ -130,6 +133,28 @@ pub fn state(trigger: u64, shard: ShardNumber, name: &str) -> Bytes {
 #[must_use]
 pub fn states_of(trigger: u64) -> Bytes {
     prefixed(b"x/", trigger)
+}
+
+/// Where it is kept which letters of a chunk of a shard a trigger's redrives have sent back; see
+/// [`crate::trigger::redrive::marks`].
+#[must_use]
+pub fn redriven(trigger: u64, letters: ShardNumber, chunk: u64) -> Bytes {
+    let shard = redriven_of_shard(trigger, letters);
+    [&shard[..], &chunk.to_be_bytes()].concat().into()
+}
+
+/// The prefix of these of one shard.
+#[must_use]
+pub fn redriven_of_shard(trigger: u64, letters: ShardNumber) -> Bytes {
+    [&redriven_of(trigger)[..], &letters.0.to_be_bytes()]
+        .concat()
+        .into()
+}
+
+/// The prefix of all of them of a trigger.
+#[must_use]
+pub fn redriven_of(trigger: u64) -> Bytes {
+    prefixed(REDRIVEN, trigger)
 }
 
 /// Where an uploaded module is kept, by its hash in hexadecimal.

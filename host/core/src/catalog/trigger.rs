@@ -1,5 +1,7 @@
 //! A trigger, which Lambda calls an event source mapping: its settings and where it starts.
 
+mod moves;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};

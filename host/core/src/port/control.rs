@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{CommitError, Later, ModuleError, ReadError};
+use super::{
+    CommitError, LaneReport, Later, ModuleError, ReadError, Redrive, RedriveError, Redriven,
+};
 use crate::{
     catalog::{Catalog, Change, Refused, Request, Rules},
     name::TriggerName,
@@ -116,4 +118,11 @@ pub struct PartStatus {
 pub trait Triggers: Send + Sync + fmt::Debug + 'static {
     /// The lanes of a trigger, by shard; empty where it does not exist.
     fn status(&self, trigger: &TriggerName) -> Vec<LaneStatus>;
+
+    /// As much as is known of what the lanes are doing, by shard.
+    fn explain(&self, trigger: &TriggerName) -> Vec<LaneReport>;
+
+    /// Sends some of a trigger's dead letters back, and marks them in the same commits. When nobody
+    /// waits for it any more, it ends where it stands between two commits.
+    fn redrive(&self, step: Redrive) -> Later<'static, Result<Redriven, RedriveError>>;
 }

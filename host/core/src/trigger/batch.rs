@@ -215,6 +215,12 @@ impl Batch {
         })
     }
 
+    /// The same, as parts of their blocks.
+    #[must_use]
+    pub fn slices(&self) -> &[Slice] {
+        &self.slices
+    }
+
     /// What a guest is called with.
     #[must_use]
     pub fn columns(&self) -> Arc<Columns> {
@@ -265,7 +271,7 @@ impl Batch {
     }
 
     /// Keeps the first `records` records.
-    pub(super) fn cut(&mut self, records: usize) {
+    pub fn cut(&mut self, records: usize) {
         if records == self.records {
             return;
         }

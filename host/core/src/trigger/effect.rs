@@ -150,6 +150,20 @@ impl Effects {
     /// # Errors
     /// [`Unsettled::Refused`] where an output's stream does not exist, or where it is too much.
     pub fn plan(&self, lane: &Lane, catalog: &Catalog) -> Result<Commit, Unsettled> {
+        let checkpoint = Put {
+            key: lane.share.key(lane.trigger.id, lane.shard.number),
+            value: Some(self.checkpoint.encode()),
+        };
+        self.plan_with(lane, catalog, vec![checkpoint])
+    }
+
+    /// The commit of everything but the checkpoint, with `more` in its place.
+    pub(super) fn plan_with(
+        &self,
+        lane: &Lane,
+        catalog: &Catalog,
+        more: Vec<Put>,
+    ) -> Result<Commit, Unsettled> {
         let mut commit = Commit::default();
         // A function may give its records away one by one: they are routed together.
         let mut streams: BTreeMap<&StreamName, Vec<&Block>> = BTreeMap::new();
@@ -181,17 +195,14 @@ impl Effects {
             );
             commit.puts.extend(entries);
         }
-        commit.puts.reserve(self.writes.len() + 1);
+        commit.puts.reserve(self.writes.len() + more.len());
         commit
             .puts
             .extend(self.writes.iter().map(|(name, value)| Put {
                 key: key::state(trigger, shard, name),
                 value: value.clone(),
             }));
-        commit.puts.push(Put {
-            key: lane.share.key(trigger, shard),
-            value: Some(self.checkpoint.encode()),
-        });
+        commit.puts.extend(more);
         let operations = commit.appends.len() + commit.puts.len();
         if operations > limit::COMMIT_OPERATIONS {
             return Err(Unsettled::Refused(format!(

@@ -4,12 +4,14 @@
 //! It holds nothing that a crash may not take: a machine made anew goes on from the checkpoint.
 //! That is also how a lane is paused and how its settings change.
 
+mod doing;
 mod gather;
 mod settle;
 mod window;
 
 use std::{mem, sync::Arc};
 
+pub use self::doing::{Doing, Extent};
 use super::{
     batch::{Batch, LeftOut},
     checkpoint::{Checkpoint, LoadError},
@@ -162,6 +164,8 @@ pub struct Machine {
     stumble: Option<Arc<str>>,
     oldest: Option<Millis>,
     passed: Passed,
+    /// How long the last rest is.
+    rest_ms: u64,
 }
 
 impl Machine {
@@ -178,6 +182,7 @@ impl Machine {
             stumble: None,
             oldest: None,
             passed: Passed::default(),
+            rest_ms: 0,
         };
         (machine, Action::Load)
     }
@@ -234,6 +239,7 @@ impl Machine {
 
     fn rest(&mut self, ms: u64, after: After) -> Action {
         self.phase = Phase::Resting(after);
+        self.rest_ms = ms;
         Action::Wait {
             beyond: None,
             ms: Some(ms),
@@ -255,6 +261,16 @@ impl Machine {
             Phase::Committing(_) => "committing",
             Phase::Resting(_) => "backing_off",
         }
+    }
+
+    /// Whether no batch was begun whose answer is still to come or to be committed: then the
+    /// function's state may change.
+    #[must_use]
+    pub fn is_between_batches(&self) -> bool {
+        !matches!(
+            self.phase,
+            Phase::Invoking(_) | Phase::Committing(_) | Phase::Resting(After::Commit(_))
+        )
     }
 
     /// Whether the checkpoint was read: before, the machine does not know where the lane stands.

@@ -3,12 +3,11 @@
 //! A commit is always awaited; everything else is dropped when the orders change, since a new
 //! machine goes on from the checkpoint.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc};
 
-use bytes::Bytes;
 use millstream_core::{
-    catalog::key,
-    port::{Commit, CommitError},
+    catalog::Catalog,
+    port::Commit,
     trigger::{Action, Batch, Checkpoint, Effects, Event, Machine, effect::Unsettled},
 };
 use tokio::sync::watch;
@@ -20,14 +19,11 @@ use super::{
 use crate::{
     journal,
     order::{Numbered, Spec},
+    redrive::job::Jobs,
+    settle::settle,
     tally::{Board, Fault},
     world::World,
 };
-
-/// How often effects are planned anew because a shard was closed under them.
-const PLANS: usize = 8;
-/// How long the news of a closed shard may take.
-const NEWS: Duration = Duration::from_millis(500);
 
 /// Why a lane does not run any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +42,7 @@ pub(super) struct Runner {
     pub(super) board: Arc<Board>,
     /// With the shard's other lanes, where there are any.
     pub(super) shared: Option<Arc<Shared>>,
+    pub(super) jobs: Jobs,
     /// The turn of the last call; none where there are no other lanes.
     pub(super) turn: Option<Turn>,
     /// Whether the last answer did not count.
@@ -60,7 +57,8 @@ impl Runner {
         let loaded = Event::Loaded(Ok(Some(checkpoint)));
         let mut action = machine.step((self.world.clock)(), loaded);
         loop {
-            self.board.show(self.spec.lane.share.index(), &machine);
+            let now = (self.world.clock)();
+            self.board.show(self.spec.lane.share.index(), &machine, now);
             if let (Some(turn), false) = (&mut self.turn, matches!(action, Action::Commit(_))) {
                 turn.rest();
             }
@@ -71,21 +69,35 @@ impl Runner {
                     Some(event) => event,
                     None => return End::Ordered,
                 },
-                action => {
-                    let pages = self.shared.as_ref().map(|shared| &shared.pages);
-                    tokio::select! {
-                        biased;
-                        _ = self.orders.changed() => return End::Ordered,
-                        event = wait::event(&self.world, &self.spec, pages, action) => event,
-                    }
-                }
+                action => match self.waited(action, machine.is_between_batches()).await {
+                    Some(event) => event,
+                    None => return End::Ordered,
+                },
             };
             action = machine.step((self.world.clock)(), event);
         }
     }
 
+    /// Reads or waits; between two batches it also does what else is to be done with the function.
+    /// Nothing where the lane must stop.
+    async fn waited(&mut self, action: Action, is_between_batches: bool) -> Option<Event> {
+        // Not the lane's own: `self` is looked at meanwhile.
+        let mut orders = self.orders.clone();
+        let pages = self.shared.as_ref().map(|shared| &shared.pages);
+        let mut event = pin!(wait::event(&self.world, &self.spec, pages, action));
+        loop {
+            let job = tokio::select! {
+                biased;
+                _ = orders.changed() => return None,
+                job = self.jobs.next(), if is_between_batches => job,
+                event = &mut event => return Some(event),
+            };
+            Box::pin(self.redrive(job)).await;
+        }
+    }
+
     /// Calls the function until its answer counts; nothing where the lane must stop.
-    async fn invoked(&mut self, batch: &Batch, attempt: u32) -> Option<Event> {
+    pub(super) async fn invoked(&mut self, batch: &Batch, attempt: u32) -> Option<Event> {
         loop {
             self.turn = None;
             if let Some(shared) = &self.shared {
@@ -131,58 +143,27 @@ impl Runner {
 
     /// Makes effects durable, a function's answer only if what it read is still so.
     async fn admitted(&self, effects: &Effects) -> Result<(), Unsettled> {
-        let turn = self.turn.as_ref().filter(|_| effects.is_answer());
-        let Some(turn) = turn else {
-            return self.settle(effects).await;
+        let plan = |catalog: &Catalog| effects.plan(&self.spec.lane, catalog);
+        if effects.is_answer() {
+            self.counted(effects, plan).await
+        } else {
+            settle(&self.world, plan).await
+        }
+    }
+
+    /// Makes an answer durable if what it read is still so.
+    pub(super) async fn counted(
+        &self,
+        effects: &Effects,
+        plan: impl Fn(&Catalog) -> Result<Commit, Unsettled>,
+    ) -> Result<(), Unsettled> {
+        let Some(turn) = &self.turn else {
+            return settle(&self.world, plan).await;
         };
         let writes = turn.admit(effects).ok_or(Unsettled::Stale)?;
-        let result = self.settle(effects).await;
+        let result = settle(&self.world, plan).await;
         let may_be_durable = matches!(result, Ok(()) | Err(Unsettled::Unknown(_)));
         turn.end(writes, may_be_durable);
         result
-    }
-
-    /// Makes effects durable. Where a shard was closed under them they are planned again, as soon as
-    /// what took its place is known.
-    async fn settle(&self, effects: &Effects) -> Result<(), Unsettled> {
-        let mut catalogs = self.world.catalog.subscribe();
-        let mut plans = 1;
-        loop {
-            let catalog = Arc::clone(&catalogs.borrow_and_update());
-            let commit = effects.plan(&self.spec.lane, &catalog)?;
-            let entries = entries(&commit);
-            let result = self.world.log.commit(commit).await;
-            if let (Some(outbox), Some(entries)) = (&self.world.options.outbox, entries)
-                && may_be_durable(&result)
-            {
-                outbox.filled(entries);
-            }
-            match result {
-                Ok(_durable) => return Ok(()),
-                Err(CommitError::Closed(_)) if plans < PLANS => {
-                    plans += 1;
-                    // Where no news come in time, the machine tries again later.
-                    let _ = tokio::time::timeout(NEWS, catalogs.changed()).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-}
-
-/// The failure records that a commit hands over, by their keys.
-fn entries(commit: &Commit) -> Option<Vec<Bytes>> {
-    let keys = commit.puts.iter().map(|put| &put.key);
-    let entries: Vec<Bytes> = keys
-        .filter(|key| key.starts_with(key::OUTBOX))
-        .cloned()
-        .collect();
-    (!entries.is_empty()).then_some(entries)
-}
-
-fn may_be_durable<T>(result: &Result<T, CommitError>) -> bool {
-    match result {
-        Ok(_) | Err(CommitError::Ambiguous(_) | CommitError::Unavailable(_)) => true,
-        Err(_) => false,
     }
 }

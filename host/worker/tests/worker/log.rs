@@ -71,6 +71,13 @@ impl ModelLog {
             .collect()
     }
 
+    /// The value of a key, as text.
+    pub(crate) fn get(&self, key: &Bytes) -> Option<String> {
+        let inner = self.inner.lock().unwrap();
+        let value = inner.keys.get(key)?;
+        Some(String::from_utf8(value.to_vec()).unwrap())
+    }
+
     /// Closes a shard, as resharding does.
     pub(crate) fn close(&self, shard: ShardNumber) {
         let mut inner = self.inner.lock().unwrap();

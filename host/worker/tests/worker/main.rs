@@ -12,6 +12,7 @@ mod orders;
 mod outbox;
 mod parts;
 mod recorder;
+mod redrive;
 mod reshard;
 mod shown;
 mod windows;

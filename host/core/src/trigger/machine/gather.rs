@@ -137,6 +137,9 @@ impl Machine {
         if to.from < tail {
             return self.read(to);
         }
+        // What is missing up to there was removed by retention. Nobody has to wait for it any more, such as
+        // the lanes on the shard's children.
+        self.checkpoint.next = self.checkpoint.next.max(to.from);
         self.steady();
         match self.passed.due_in(now) {
             Some(0) => self.pass(),

@@ -28,3 +28,5 @@ pub mod channel;
 pub mod queue;
 
 pub mod stored;
+
+pub mod planted;

@@ -18,6 +18,7 @@ use crate::{
     catalog::{Catalog, Shard, Stream, Trigger, function::Shift, key},
     limit,
     name::StreamName,
+    planted::Bug,
     port::{Append, Commit, CommitError, Put},
     put::route::route,
 };
@@ -151,10 +152,17 @@ impl Effects {
         let letters;
         let on_failure = lane.trigger.settings.on_failure_stream.as_ref();
         if let (Some(discards), Some(stream)) = (&self.discards, on_failure) {
-            letters = discards.letters(lane);
-            streams.entry(stream).or_default().extend(&letters);
+            letters = discards
+                .letters(lane)
+                .filter(|_| !Bug::LettersLost.is_here());
+            let stream = streams.entry(stream).or_default();
+            stream.extend(&letters);
+            stream.extend(letters.iter().filter(|_| Bug::LettersTwice.is_here()));
         }
-        for (stream, blocks) in streams {
+        for (stream, mut blocks) in streams {
+            if Bug::OutputsInDisorder.is_here() {
+                blocks.reverse();
+            }
             if let Some(block) = joined(&blocks) {
                 let turn = self.checkpoint.next.ordinal();
                 append(&mut commit, existing(catalog, stream)?, block, turn);
@@ -162,16 +170,17 @@ impl Effects {
         }
         let (trigger, shard) = (lane.trigger.id, lane.shard.number);
         commit.puts.reserve(self.writes.len() + 1);
-        commit
-            .puts
-            .extend(self.writes.iter().map(|(name, value)| Put {
-                key: key::state(trigger, shard, name),
-                value: value.clone(),
-            }));
-        commit.puts.push(Put {
-            key: lane.share.key(trigger, shard),
-            value: Some(self.checkpoint.encode()),
-        });
+        let writes = self.writes.iter().filter(|_| !Bug::StateLost.is_here());
+        commit.puts.extend(writes.map(|(name, value)| Put {
+            key: key::state(trigger, shard, name),
+            value: value.clone(),
+        }));
+        if !Bug::CheckpointForgotten.is_here() {
+            commit.puts.push(Put {
+                key: lane.share.key(trigger, shard),
+                value: Some(self.checkpoint.encode()),
+            });
+        }
         let operations = commit.appends.len() + commit.puts.len();
         if operations > limit::COMMIT_OPERATIONS {
             return Err(Unsettled::Refused(format!(

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use millstream_core::{
+    planted::Bug,
     port::CommitError,
     trigger::{Action, Batch, Checkpoint, Effects, Event, Machine, effect::Unsettled},
 };
@@ -143,6 +144,14 @@ impl Runner {
         let mut plans = 1;
         loop {
             let catalog = Arc::clone(&catalogs.borrow_and_update());
+            if Bug::CheckpointFirst.is_here() {
+                let first = Effects::only(effects.checkpoint.clone());
+                let _ = (self
+                    .world
+                    .log
+                    .commit(first.plan(&self.spec.lane, &catalog)?))
+                .await;
+            }
             let commit = effects.plan(&self.spec.lane, &catalog)?;
             match self.world.log.commit(commit).await {
                 Ok(_durable) => return Ok(()),

@@ -6,6 +6,7 @@ use std::{mem, sync::Arc};
 use super::{Action, Committing, Gathering, Machine, Phase};
 use crate::{
     limit,
+    planted::Bug,
     port::{Page, ReadLimits},
     position::Position,
     time::Millis,
@@ -103,7 +104,7 @@ impl Machine {
         let due = *to.due.get_or_insert(now.plus(self.policy.window_ms));
         // The window bounds the wait also where the clock went back.
         let left = due.since(now).min(self.policy.window_ms);
-        if complete || left == 0 {
+        if complete || left == 0 || Bug::WindowIgnored.is_here() {
             return self.fire(now, to.batch);
         }
         self.wait(to, Some(left))
@@ -142,6 +143,7 @@ impl Machine {
         self.checkpoint.next = self.checkpoint.next.max(to.from);
         self.steady();
         match self.passed.due_in(now) {
+            _ if Bug::LeftOutNotPassed.is_here() => self.wait(to, None),
             Some(0) => self.pass(),
             ms => self.wait(to, ms),
         }
@@ -217,6 +219,7 @@ impl Machine {
     /// How many records are too old to be delivered; they come first.
     fn too_old(&self, now: Millis, batch: &Batch) -> usize {
         let horizon = self.policy.age_ms.map(|age| now.0.saturating_sub(age));
+        let horizon = horizon.map(|at| at + u64::from(Bug::OldTooEarly.is_here()));
         horizon.map_or(0, |horizon| batch.older_than(Millis(horizon)))
     }
 }

@@ -2,7 +2,7 @@
 # Versions of tools stand here; those of crates in Cargo.toml.
 
 CARGO_DENY := 0.20.2
-GUESTS := access-log metrics sessions alerts fixture event hostile
+GUESTS := access-log metrics sessions alerts totals fixture event hostile
 GUEST_PACKAGES := $(GUESTS:%=-p guest-%)
 GUEST_BUILD := --target wasm32-wasip2 --profile guest
 

@@ -128,6 +128,7 @@ mod tests {
             sequence: String::new(),
             key: "k".to_owned(),
             data: id.as_bytes().to_vec(),
+            arrival_ms: 0,
         };
         ids.iter().map(record).collect()
     }

@@ -51,6 +51,7 @@ pub fn guests() -> Result<&'static Path> {
             "metrics",
             "sessions",
             "alerts",
+            "totals",
             "fixture",
             "event",
             "hostile",

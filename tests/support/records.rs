@@ -16,6 +16,8 @@ pub struct Record {
     pub key: String,
     /// The data.
     pub data: Vec<u8>,
+    /// When it arrived, in milliseconds since 1970.
+    pub arrival_ms: u64,
 }
 
 impl Record {
@@ -76,7 +78,10 @@ fn parse(shard: &str, record: &Value) -> Result<Record> {
             .with_context(|| format!("no {field}"))
     };
     let data = base64_simd::STANDARD.decode_to_vec(text("Data")?)?;
+    let arrival = record["ApproximateArrivalTimestamp"].as_f64();
+    let arrival = arrival.context("no ApproximateArrivalTimestamp")?;
     Ok(Record {
+        arrival_ms: (arrival * 1000.0).round() as u64,
         shard: shard.to_owned(),
         sequence: text("SequenceNumber")?.to_owned(),
         key: text("PartitionKey")?.to_owned(),

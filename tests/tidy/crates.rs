@@ -32,6 +32,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("guest-alerts", &["millstream-sdk"]),
     ("guest-fixture", &["millstream-sdk"]),
     ("guest-event", &["millstream-sdk"]),
+    ("guest-totals", &["millstream-sdk"]),
     ("guest-hostile", &["millstream-sdk"]),
     ("tests", &[]),
     ("clients", &["tests"]),

@@ -93,6 +93,12 @@ pub const EVENT_BYTES: usize = 6_291_556;
 pub const EVENT_ANSWER_BYTES: usize = 6_291_556;
 /// Lambda: seconds of a batching window at most.
 pub const BATCH_WINDOW_SECONDS_MAX: u32 = 300;
+/// Seconds of a tumbling window at most.
+pub const TUMBLING_WINDOW_SECONDS_MAX: u32 = 900;
+/// Bytes of a tumbling window's state; one that is larger ends the window early.
+pub const WINDOW_STATE_BYTES: usize = 1024 * 1024;
+/// How long after its end a tumbling window is closed where no later record comes.
+pub const WINDOW_LATE_MS: u64 = 120_000;
 /// Lambda: batches of a shard that a trigger works at once, at most.
 pub const PARALLELIZATION_MAX: u32 = 10;
 /// Lambda: retry attempts at most.

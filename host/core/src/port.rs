@@ -14,7 +14,7 @@ use std::{future::Future, pin::Pin};
 
 pub use self::{
     channels::Channels,
-    control::{Control, ControlError, LaneStatus, PartStatus, Triggers},
+    control::{Control, ControlError, LaneStatus, PartStatus, Triggers, WindowStatus},
     invoke::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
         Limits, LogLine, RecordFailure, State, Usage, Verdict,

@@ -19,6 +19,7 @@ pub mod retry;
 pub mod share;
 pub mod unpack;
 pub mod verdict;
+pub mod window;
 
 pub use self::{
     batch::Batch,

@@ -34,6 +34,7 @@ pub(crate) fn verdict(
         outputs,
         writes,
         failures: sorted(failures, records)?,
+        window_state: None,
     })
 }
 

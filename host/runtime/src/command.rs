@@ -31,7 +31,7 @@ pub(crate) async fn batch(
     let event = Event {
         origin: &call.origin,
         columns: &call.batch,
-        window: None,
+        window: call.window.as_ref(),
     };
     let asked = EventCall {
         function: call.function.clone(),
@@ -48,7 +48,14 @@ pub(crate) async fn batch(
     } = event_of(function, asked, ticker).await?;
     let answer = result.as_ref().ok().cloned();
     let verdict = |answer: Bytes| {
-        let said = answer::verdict(&answer, call.reports, &call.origin, &call.batch);
+        let is_windowed = call.window.is_some();
+        let said = answer::verdict(
+            &answer,
+            call.reports,
+            is_windowed,
+            &call.origin,
+            &call.batch,
+        );
         said.map_err(GuestError::from)
     };
     Ok(Invoked {

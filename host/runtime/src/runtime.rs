@@ -115,6 +115,9 @@ impl Runtime {
 impl Shared {
     async fn batch(self: Arc<Self>, call: Call) -> Result<Invoked, InvokeError> {
         let Callable { function, share } = self.callable(&call.function, call.version)?;
+        if call.window.is_some() && !function.is_command() {
+            return Err(InvokeError::NoEvents(call.function, function.world()));
+        }
         let admitted = self.pool.batch(&share).await;
         self.call(function, call, admitted).await
     }

@@ -326,6 +326,7 @@ impl<'t> Work<'t> {
             outputs: self.outputs,
             writes: writes.map(written).collect(),
             failures: self.failures,
+            window_state: None,
         }
     }
 

@@ -76,6 +76,9 @@ pub(crate) struct Create {
     /// Batches of a shard that are worked at once, each with keys of its own: 1 to 10.
     #[arg(long, value_name = "N")]
     parallelization_factor: Option<u32>,
+    /// Seconds of the windows that the function sums up, one after another: 1 to 900.
+    #[arg(long, value_name = "SECONDS")]
+    tumbling_window_in_seconds: Option<u32>,
     /// Retries of a batch: 0 to 10000, or -1 for until its records expire.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     maximum_retry_attempts: Option<i32>,
@@ -194,6 +197,10 @@ impl Create {
             json!(self.maximum_batching_window_in_seconds),
         );
         set("parallelization_factor", json!(self.parallelization_factor));
+        set(
+            "tumbling_window_in_seconds",
+            json!(self.tumbling_window_in_seconds),
+        );
         set("maximum_retry_attempts", json!(self.maximum_retry_attempts));
         set(
             "bisect_batch_on_function_error",

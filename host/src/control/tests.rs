@@ -161,6 +161,7 @@ impl World {
             batch_size: 1,
             maximum_batching_window_in_seconds: 0,
             parallelization_factor: 1,
+            tumbling_window_in_seconds: 0,
             maximum_retry_attempts: -1,
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,

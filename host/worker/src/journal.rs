@@ -1,6 +1,7 @@
-//! What guests log, handed to the host's own log under the target `function`.
+//! What guests log, handed to the host's own log under the target `function`; and what a lane gives up
+//! that no dead letter holds.
 
-use millstream_core::port::Invoked;
+use millstream_core::{limit, port::Invoked, trigger::window::OpenWindow};
 use tracing::{debug, error, info, trace, warn};
 
 use crate::order::Spec;
@@ -29,4 +30,20 @@ pub(crate) fn write(spec: &Spec, invoked: &Invoked) {
         let dropped = invoked.logs_dropped;
         line!(warn, format_args!("{dropped} log lines were cut"));
     }
+}
+
+/// A window that was given up has no record that could go to the dead letters: the log keeps it.
+pub(crate) fn lost_window(spec: &Spec, window: &OpenWindow) {
+    let trigger = &spec.lane.trigger.name;
+    let state = &window.state[..window.state.floor_char_boundary(limit::ERROR_BYTES)];
+    error!(
+        %trigger,
+        shard = %spec.shard_id,
+        start_ms = window.start.0,
+        end_ms = window.end.0,
+        state_bytes = window.state.len(),
+        state,
+        error = window.error.as_deref().unwrap_or("the function takes no windows"),
+        "a tumbling window was given up: its last call failed as often as it may be tried",
+    );
 }

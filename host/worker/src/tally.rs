@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream_core::{
-    port::{Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartStatus, Span},
+    port::{
+        Disposition, GuestError, InvokeError, Invoked, LaneStatus, PartStatus, Span, WindowStatus,
+    },
     position::Position,
     time::Millis,
-    trigger::{Checkpoint, Effects, Machine, layout::Layout},
+    trigger::{Checkpoint, Effects, Machine, layout::Layout, window::OpenWindow},
 };
 use tokio::sync::watch;
 
@@ -76,6 +78,8 @@ struct Progress {
     begun: bool,
     /// The next record to process, of the lane that is furthest back.
     next: Position,
+    /// Whether a lane has a tumbling window open.
+    has_window: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -107,6 +111,7 @@ pub(crate) struct Shown {
     pub(crate) oldest: Option<Millis>,
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<Arc<str>>,
+    pub(crate) window: Option<WindowStatus>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -123,10 +128,14 @@ impl Board {
             lanes: layout.lanes().map(|(_, lane)| Shown::at(lane)).collect(),
             ..Tally::default()
         };
-        let next = tally.position();
+        let progress = Progress {
+            begun: false,
+            next: tally.position(),
+            has_window: tally.has_window(),
+        };
         Self {
             tally: Mutex::new(tally),
-            progress: watch::Sender::new(Progress { begun: false, next }),
+            progress: watch::Sender::new(progress),
         }
     }
 
@@ -140,9 +149,7 @@ impl Board {
                 lane.oldest = before.oldest;
             }
         }
-        let next = tally.position();
-        drop(tally);
-        self.advance(next);
+        self.advance(tally);
     }
 
     /// Shows that the lanes cannot begin or end, and why.
@@ -154,9 +161,15 @@ impl Board {
         }
     }
 
-    fn advance(&self, next: Position) {
-        self.progress
-            .send_if_modified(|progress| std::mem::replace(&mut progress.next, next) != next);
+    /// Tells those that wait for the shard's end how far its lanes are.
+    fn advance(&self, tally: MutexGuard<'_, Tally>) {
+        let (next, has_window) = (tally.position(), tally.has_window());
+        drop(tally);
+        self.progress.send_if_modified(|progress| {
+            let before = *progress;
+            (progress.next, progress.has_window) = (next, has_window);
+            *progress != before
+        });
     }
 
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -174,7 +187,8 @@ impl Board {
         let is_done = |progress: &Progress| {
             let Span { first, next, .. } = span();
             // Records that were trimmed are nobody's business any more.
-            progress.begun && progress.next.max(first).until(next) == 0
+            let is_read = progress.next.max(first).until(next) == 0;
+            progress.begun && is_read && !progress.has_window
         };
         // An error cannot be: the sender lives as long as this.
         let _ = self.progress.subscribe().wait_for(is_done).await;
@@ -194,9 +208,9 @@ impl Board {
             lane.attempts = machine.checkpoint().attempts();
             lane.oldest = machine.oldest();
             lane.last_error = error;
-            let next = tally.position();
-            drop(tally);
-            self.advance(next);
+            let window = machine.checkpoint().window.as_ref();
+            lane.window = window.map(OpenWindow::status);
+            self.advance(tally);
         } else if error.is_some() {
             lane.last_error = error;
         }
@@ -226,13 +240,13 @@ impl Board {
 
 impl Shown {
     fn at(checkpoint: &Checkpoint) -> Self {
-        let pending = checkpoint.pending.as_ref();
         Self {
             state: "waiting",
             position: checkpoint.next,
             oldest: None,
             attempts: checkpoint.attempts(),
-            last_error: pending.and_then(|pending| pending.error.clone()),
+            last_error: checkpoint.error().cloned(),
+            window: checkpoint.window.as_ref().map(OpenWindow::status),
         }
     }
 
@@ -268,6 +282,10 @@ impl Tally {
         positions.min().unwrap_or_default()
     }
 
+    fn has_window(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.window.is_some())
+    }
+
     pub(crate) fn set_state(&mut self, state: &'static str) {
         self.lanes.iter_mut().for_each(|lane| lane.state = state);
     }
@@ -286,6 +304,7 @@ impl Tally {
             lag_ms: most(|part| part.lag_ms),
             attempts: parts.iter().map(|part| part.attempts).max().unwrap_or(0),
             last_error: parts.iter().find_map(|part| part.last_error.clone()),
+            window: self.lanes.iter().find_map(|lane| lane.window),
             batches: self.batches,
             records: self.records,
             filtered: self.filtered,

@@ -193,7 +193,7 @@ impl Workers {
                     .remove(&key)
                     .filter(|handle| !handle.task.is_finished());
                 let mut handle = match alive {
-                    Some(handle) if handle.follows(trigger, route, &parents) => {
+                    Some(handle) if handle.follows(trigger, route, shard, &parents) => {
                         lanes.running.insert(key, handle);
                         continue;
                     }
@@ -201,7 +201,7 @@ impl Workers {
                     None => self.spawn(trigger, shard, layouts.get(&key)),
                 };
                 let identity = &self.world.options.identity;
-                let order = handle.order_for(identity, trigger, route, parents);
+                let order = handle.order_for(identity, trigger, route, shard, parents);
                 let pauses = matches!(order, Order::Pause(_));
                 let settles = handle.order(order);
                 if pauses {
@@ -273,16 +273,18 @@ impl Lanes {
 }
 
 impl Handle {
-    /// Whether the lane's orders are already those for this trigger and function. A lane that waits
+    /// Whether the lane's orders are already those for this trigger, function and shard. A lane that waits
     /// for its function is told again: the function may be ready now.
     fn follows(
         &self,
         trigger: &Arc<Trigger>,
         route: Option<Route<'_>>,
+        shard: &Shard,
         parents: &[Parent],
     ) -> bool {
         let shifted = self.shifted.as_ref();
         self.trigger == *trigger
+            && self.shard == *shard
             && self.function.as_ref() == route.map(|route| route.function)
             && shifted.map(|(function, shift)| (function, *shift))
                 == route.and_then(|route| route.shifted)
@@ -295,12 +297,14 @@ impl Handle {
         identity: &Identity,
         trigger: &Arc<Trigger>,
         route: Option<Route<'_>>,
+        shard: &Shard,
         parents: Vec<Parent>,
     ) -> Order {
         self.trigger = Arc::clone(trigger);
         self.function = route.map(|route| Arc::clone(route.function));
         let shifted = route.and_then(|route| route.shifted);
         self.shifted = shifted.map(|(function, shift)| (Arc::clone(function), shift));
+        self.shard.clone_from(shard);
         self.parents.clone_from(&parents);
         let spec = Spec::new(identity, trigger, route, &self.shard, parents);
         if trigger.settings.enabled {

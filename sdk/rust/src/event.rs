@@ -26,9 +26,13 @@
 //!
 //! Standard output is the answer, so log with `eprintln!`. Settings of the upload
 //! (`?config.KEY=VALUE`) are the program's environment.
-//! Such a function gives no records to streams and keeps no state; `#[handler]` is for those.
+//! [`WithPuts`] gives records to streams. With `tumbling_window_in_seconds` a trigger hands a state from
+//! call to call of a window, see [`KinesisTimeWindowEvent`]; `#[handler]` is for functions that keep a
+//! state for good.
 
 mod kinesis;
+mod put;
+mod window;
 
 use std::{
     fmt::Display,
@@ -41,6 +45,10 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::kinesis::{
     Base64Data, KinesisBatchItemFailure, KinesisEvent, KinesisEventRecord, KinesisEventResponse,
     KinesisRecord, SecondTimestamp,
+};
+pub use self::{
+    put::{PutRecords, PutRecordsEntry, WithPuts},
+    window::{KinesisTimeWindowEvent, KinesisTimeWindowEventResponse, Window},
 };
 
 /// The whole of a `main`: reads the event, calls the handler, answers. An error is told on standard

@@ -79,6 +79,7 @@ pub(super) async fn post(
         batch: Arc::new(batch),
         origin: Arc::new(origin),
         reports: !function_response_types.is_empty(),
+        window: None,
         state: Arc::new(GivenState(state)),
         limits: function.limits,
         config: Arc::new(function.config.clone()),

@@ -192,6 +192,7 @@ async fn a_stream_that_a_trigger_needs_is_not_deleted() {
             batch_size: 1,
             maximum_batching_window_in_seconds: 0,
             parallelization_factor: 1,
+            tumbling_window_in_seconds: 0,
             maximum_retry_attempts: -1,
             bisect_batch_on_function_error: false,
             maximum_record_age_in_seconds: -1,

@@ -279,6 +279,7 @@ async fn the_last_result_is_that_of_the_lanes() {
         lag_ms: 0,
         attempts: 0,
         last_error: last_error.map(str::to_owned),
+        window: None,
         batches,
         records: batches,
         filtered: 0,

@@ -132,6 +132,7 @@ async fn the_answer_shows_all_that_would_change() {
                 failure(0, Disposition::Reject),
                 failure(1, Disposition::Retry),
             ],
+            ..Verdict::default()
         };
         let log = |level| LogLine {
             level,

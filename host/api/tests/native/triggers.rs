@@ -60,6 +60,7 @@ async fn a_trigger_has_lambdas_defaults() {
         "name": "t", "state": "Enabled", "stream": "s", "function": "f",
         "starting_position": "LATEST", "batch_size": 100,
         "maximum_batching_window_in_seconds": 0, "parallelization_factor": 1,
+        "tumbling_window_in_seconds": 0,
         "maximum_retry_attempts": -1, "bisect_batch_on_function_error": false,
         "maximum_record_age_in_seconds": -1, "on_failure_stream": null,
         "unpack_aggregated_records": false, "enabled": true,
@@ -136,6 +137,9 @@ async fn a_setting_out_of_range_is_named() {
         ("maximum_batching_window_in_seconds", json!(301)),
         ("parallelization_factor", json!(0)),
         ("parallelization_factor", json!(11)),
+        ("tumbling_window_in_seconds", json!(901)),
+        // The function is no command.
+        ("tumbling_window_in_seconds", json!(60)),
         ("maximum_retry_attempts", json!(-2)),
         ("maximum_retry_attempts", json!(10_001)),
         ("maximum_record_age_in_seconds", json!(59)),
@@ -164,7 +168,8 @@ async fn a_setting_of_the_wrong_kind_is_named() {
         ("starting_position", json!("NEWEST")),
         ("stream", json!("a/b")),
         ("function", json!(5)),
-        ("tumbling_window_in_seconds", json!(2)),
+        ("tumbling_window_in_seconds", json!("2")),
+        ("tumbling_window", json!(2)),
     ] {
         let mut settings = settings("LATEST");
         settings[name] = value;
@@ -319,6 +324,7 @@ async fn lanes_are_shown_with_their_lag() {
         lag_ms: 4,
         attempts: 2,
         last_error,
+        window: None,
         batches: 5,
         records: 6,
         filtered: 7,

@@ -347,6 +347,9 @@ impl Catalog {
                 _ => Refused::NoFunction(settings.function),
             });
         }
+        if let Some(route) = self.callee(&settings) {
+            settings.check_callee(route.function)?;
+        }
         for stream in [Some(&settings.stream), settings.on_failure_stream.as_ref()] {
             if let Some(missing) = stream.filter(|name| self.living(name.as_str()).is_none()) {
                 return Err(Refused::NoStream(missing.clone()));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    function::{Qualifier, is_uuid, uuid},
+    function::{Function, Qualifier, is_uuid, uuid},
     stream::Tags,
 };
 use crate::{
@@ -61,6 +61,9 @@ pub struct TriggerSettings {
     /// Batches of a shard that are worked at once, each with keys of its own: 1 to 10.
     #[serde(default = "defaults::parallelization_factor")]
     pub parallelization_factor: u32,
+    /// Seconds of the windows that the function sums up, one after another: 1 to 900, or 0 for none.
+    #[serde(default)]
+    pub tumbling_window_in_seconds: u32,
     /// Retries of a batch after its first failure: -1 (until the records expire) to 10,000.
     #[serde(default = "defaults::endless")]
     pub maximum_retry_attempts: i32,
@@ -147,6 +150,22 @@ impl TriggerSettings {
         self.function_response_types.contains(&reports)
     }
 
+    /// Checks that the function can do what is asked of it.
+    ///
+    /// # Errors
+    /// The setting that it cannot.
+    pub fn check_callee(&self, function: &Function) -> Result<(), SettingError> {
+        let seconds = self.tumbling_window_in_seconds;
+        if seconds == 0 || function.takes_events() {
+            return Ok(());
+        }
+        Err(SettingError {
+            setting: "tumbling_window_in_seconds",
+            value: seconds.to_string(),
+            allowed: "it goes with functions that take events, which are WASI commands, only",
+        })
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -173,6 +192,15 @@ impl TriggerSettings {
         if !(1..=limit::PARALLELIZATION_MAX).contains(&self.parallelization_factor) {
             let factor = self.parallelization_factor;
             return error("parallelization_factor", &factor, "allowed are 1 to 10");
+        }
+        let tumbling = self.tumbling_window_in_seconds;
+        if tumbling > limit::TUMBLING_WINDOW_SECONDS_MAX {
+            let allowed = "allowed are 0 to 900";
+            return error("tumbling_window_in_seconds", &tumbling, allowed);
+        }
+        if tumbling > 0 && self.parallelization_factor > 1 {
+            let allowed = "it goes with a parallelization_factor of 1 only";
+            return error("tumbling_window_in_seconds", &tumbling, allowed);
         }
         if !(-1..=limit::RETRY_ATTEMPTS_MAX).contains(&self.maximum_retry_attempts) {
             let attempts = self.maximum_retry_attempts;

@@ -3,6 +3,8 @@
 //! Lambda's rules, as `host/docs/TRIGGERS.md` has them: an answer that names no record is a success,
 //! one that names a record that is not there fails the batch.
 
+mod put;
+
 use std::{borrow::Cow, fmt};
 
 use serde::{
@@ -25,6 +27,9 @@ use crate::{
 /// What a dead letter says of a record that was reported.
 const REPORTED: &str = "the function reported the record in batchItemFailures";
 
+/// The longest state that is handed on: beside it an event holds its other members, and no record.
+const STATE_BYTES: usize = limit::EVENT_BYTES - 4096;
+
 /// Why an answer fails the batch as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidAnswerError {
@@ -40,9 +45,15 @@ pub enum InvalidAnswerError {
     /// A failure of a record that the function was not given.
     #[error("batchItemFailures of the answer names `{0}`, which is no record of the batch")]
     NotInBatch(String),
+    /// Records for streams that are none.
+    #[error("putRecords of the answer is no list of PutRecords requests: {0}")]
+    NoPuts(String),
     /// A window's answer without a state.
-    #[error("the answer has no `state` that is an object")]
+    #[error("the answer has no `state` that is an object, as one to a window must have")]
     NoState,
+    /// A window's answer with a state that no event has room for.
+    #[error("the answer's `state` has {0} bytes; an event has room for {most}", most = STATE_BYTES)]
+    StateTooLarge(usize),
 }
 
 impl From<InvalidAnswerError> for GuestError {
@@ -60,6 +71,8 @@ struct Members<'a> {
     failures: Option<&'a RawValue>,
     #[serde(borrow, default)]
     state: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "putRecords")]
+    puts: Option<&'a RawValue>,
 }
 
 fn members(answer: &[u8]) -> Result<Members<'_>, InvalidAnswerError> {
@@ -99,14 +112,16 @@ pub fn first_failed(
         .unwrap_or_else(|error| Err(InvalidAnswerError::NotAList(error.to_string())))
 }
 
-/// What an answer says of its batch. Without `reports`, which is what `ReportBatchItemFailures` sets,
-/// it says nothing.
+/// What an answer says of its batch: records for streams, as long as it is JSON; which records failed,
+/// where `reports`, which is what `ReportBatchItemFailures` sets; and the state of the window where the
+/// batch is one of a window.
 ///
 /// # Errors
 /// When the answer fails the batch as a whole.
 pub fn verdict(
     answer: &[u8],
     reports: bool,
+    is_windowed: bool,
     origin: &Origin,
     columns: &Columns,
 ) -> Result<Verdict, InvalidAnswerError> {
@@ -114,13 +129,21 @@ pub fn verdict(
         true => first_failed(answer, origin, columns)?,
         false => None,
     };
+    // Where nothing is to be said, anything may be answered.
+    let outputs = members(answer).map_or(Ok(Vec::new()), |said| put::outputs(said.puts))?;
     let failure = |index: usize| RecordFailure {
         index: u32::try_from(index).expect("a batch has at most ten thousand records"),
         disposition: Disposition::Retry,
         reason: REPORTED.to_owned(),
     };
+    let window_state = match is_windowed {
+        true => Some(state(answer)?.into()),
+        false => None,
+    };
     Ok(Verdict {
         failures: failed.into_iter().map(failure).collect(),
+        outputs,
+        window_state,
         ..Verdict::default()
     })
 }
@@ -128,12 +151,15 @@ pub fn verdict(
 /// The state that an answer gives to the next call of its window, as JSON.
 ///
 /// # Errors
-/// When there is none, which is a failure of the call.
+/// When there is none, or one that is longer than any event, which is a failure of the call.
 pub fn state(answer: &[u8]) -> Result<&str, InvalidAnswerError> {
     let state = members(answer)?.state.map(RawValue::get);
-    state
-        .filter(|state| state.starts_with('{'))
-        .ok_or(InvalidAnswerError::NoState)
+    let state = state.filter(|state| state.starts_with('{'));
+    let state = state.ok_or(InvalidAnswerError::NoState)?;
+    match state.len() {
+        bytes if bytes > STATE_BYTES => Err(InvalidAnswerError::StateTooLarge(bytes)),
+        _ => Ok(state),
+    }
 }
 
 /// Goes through the list without keeping it: an answer of 6 MB may hold a million entries.

@@ -19,7 +19,7 @@ pub struct Event<'a> {
     /// The records.
     pub columns: &'a Columns,
     /// The window that they belong to, where they are counted by windows.
-    pub window: Option<&'a Window<'a>>,
+    pub window: Option<&'a Window>,
 }
 
 impl Event<'_> {
@@ -138,7 +138,7 @@ fn record_bytes(origin: &Origin, key: &str, data_bytes: usize, arrival: Millis) 
     names + origin + text_bytes(key) + 2 * sequence::DIGITS + data + seconds + ".000".len()
 }
 
-fn closing(origin: &Origin, window: Option<&Window<'_>>) -> String {
+fn closing(origin: &Origin, window: Option<&Window>) -> String {
     let mut close = String::new();
     match window {
         Some(window) => window.write(origin, &mut close),
@@ -158,8 +158,9 @@ pub struct Room<'a> {
 impl<'a> Room<'a> {
     /// Of an event of at most `bytes` without any record yet.
     #[must_use]
-    pub fn new(origin: &'a Origin, bytes: usize, window: Option<&Window<'_>>) -> Self {
-        let close = closing(origin, window).len();
+    pub fn new(origin: &'a Origin, bytes: usize, window: Option<&Window>) -> Self {
+        let longest = window.map(Window::longest);
+        let close = closing(origin, longest.as_ref()).len();
         Self {
             origin,
             left: bytes.saturating_sub(OPEN.len() + close),

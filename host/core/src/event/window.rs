@@ -1,9 +1,6 @@
 //! The part of an event that tells of a tumbling window, which stands behind its records.
-//!
-//! Nothing calls a function with a window yet; what will, gives it to [`super::Event`] and
-//! [`super::Room`], and reads the next state by [`super::answer::state`].
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -11,21 +8,21 @@ use super::origin::{Origin, quoted};
 use crate::time::Millis;
 
 /// A window and what a function made of it so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
     /// When it began.
     pub start: Millis,
     /// When it ends.
     pub end: Millis,
     /// What the function answered last, as JSON; `{}` for its first call.
-    pub state: &'a str,
+    pub state: Arc<str>,
     /// Whether this is the last call for the window.
     pub is_final: bool,
-    /// Whether that is because its state has grown too large.
+    /// Whether that is though more records may come that would belong to it.
     pub is_terminated_early: bool,
 }
 
-impl Window<'_> {
+impl Window {
     /// What follows the records of the event, up to its end.
     pub(super) fn write(&self, origin: &Origin, out: &mut String) {
         let Self {
@@ -46,6 +43,15 @@ impl Window<'_> {
             quoted(origin.stream_arn()),
         )
         .expect("a string takes everything");
+    }
+
+    /// The same as it takes the most room: what is known only later is `false`.
+    pub(super) fn longest(&self) -> Self {
+        Self {
+            is_final: false,
+            is_terminated_early: false,
+            ..self.clone()
+        }
     }
 }
 

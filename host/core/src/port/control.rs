@@ -10,6 +10,7 @@ use crate::{
     catalog::{Catalog, Change, Refused, Request, Rules},
     name::TriggerName,
     position::Position,
+    time::Millis,
 };
 
 /// Why a change was not carried out.
@@ -66,6 +67,8 @@ pub struct LaneStatus {
     pub attempts: u32,
     /// The last error, where the last attempt failed.
     pub last_error: Option<String>,
+    /// The tumbling window that is open.
+    pub window: Option<WindowStatus>,
     /// Batches done since the host started.
     pub batches: u64,
     /// Records done since the host started.
@@ -79,6 +82,17 @@ pub struct LaneStatus {
     /// The parts of the shard that are worked at once; empty where it is undivided. Of a divided shard
     /// the fields above tell of the part that is furthest back, and of all records after that.
     pub parts: Vec<PartStatus>,
+}
+
+/// A tumbling window that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WindowStatus {
+    /// When it began.
+    pub start_ms: Millis,
+    /// When it ends.
+    pub end_ms: Millis,
+    /// Bytes of its state.
+    pub state_bytes: usize,
 }
 
 /// What a part of a shard is doing.

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::{Later, ReadError};
 use crate::{
     batch::{Columns, Output},
-    event::Origin,
+    event::{Origin, Window},
     name::{FunctionName, StreamName},
 };
 
@@ -86,6 +86,8 @@ pub struct Call {
     pub origin: Arc<Origin>,
     /// Whether the answer to an event says which records failed; else it says nothing.
     pub reports: bool,
+    /// The window that the records are of, where the trigger has windows.
+    pub window: Option<Window>,
     /// What the function remembers.
     pub state: Arc<dyn State>,
     /// What the guest may use.
@@ -157,6 +159,8 @@ pub struct Verdict {
     pub writes: BTreeMap<String, Option<Bytes>>,
     /// Records that failed, in rising order of index, at most one a record.
     pub failures: Vec<RecordFailure>,
+    /// What it made of the window so far, as JSON, where it was called with one.
+    pub window_state: Option<Arc<str>>,
 }
 
 /// Why a call failed as a whole. Counts as an attempt.

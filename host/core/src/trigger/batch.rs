@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use self::sift::Gap;
 pub use self::sift::LeftOut;
-use super::unpack::{Folded, Unpacked};
+use super::{
+    unpack::{Folded, Unpacked},
+    window::Windows,
+};
 use crate::{
     batch::Columns,
     block::{Block, Slice},
-    event::{self, Origin},
+    event::{self, Origin, Window},
     limit,
     port::Verdict,
     position::Position,
@@ -32,6 +35,10 @@ pub struct Batch {
     unpacked: Option<Unpacked>,
     /// Whether the function ended within a record of a longer batch.
     is_short: bool,
+    /// Whether a record of a later window was seen behind its last one.
+    is_over: bool,
+    /// What the function is told of the window that it is of.
+    window: Option<Window>,
 }
 
 /// What a batch may hold.
@@ -43,6 +50,8 @@ pub struct Room {
     pub bytes: usize,
     /// The position before which its records lie, where that is decided already.
     pub end: Option<Position>,
+    /// The windows that its records may be of: one of them.
+    pub windows: Option<Windows>,
 }
 
 /// One record, as it lies in its block.
@@ -63,6 +72,10 @@ impl Batch {
     /// the next record would not be taken.
     pub fn take(&mut self, slices: Vec<Slice>, room: &Room) -> bool {
         for mut slice in slices {
+            if self.is_beyond_window(&slice, room) {
+                self.is_over = true;
+                return true;
+            }
             let before_end = room
                 .end
                 .map_or(u64::MAX, |end| end.0.saturating_sub(slice.first().0));
@@ -89,6 +102,12 @@ impl Batch {
             }
         }
         self.is_full(room)
+    }
+
+    /// Whether the slice is of a later window than the records that are here, or than the open one.
+    fn is_beyond_window(&self, slice: &Slice, room: &Room) -> bool {
+        let end = room.windows.and_then(|windows| windows.end(self.oldest()));
+        end.is_some_and(|end| slice.arrival >= end)
     }
 
     fn is_full(&self, room: &Room) -> bool {
@@ -138,11 +157,38 @@ impl Batch {
         old.map(Slice::count).sum()
     }
 
+    /// No records, for the last call of a window; the lane stands at `next`.
+    #[must_use]
+    pub fn closing(next: Position, window: Window) -> Self {
+        Self {
+            end: Some(next),
+            window: Some(window),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a record of a later window was seen behind its last one.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// What the function is told of the window that the records are of.
+    #[must_use]
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+
+    /// Says of which window the records are.
+    pub(super) fn set_window(&mut self, window: Option<Window>) {
+        self.window = window;
+    }
+
     /// The position of record `index`, or where the next batch begins where `index` is the count.
     #[must_use]
     pub fn position(&self, index: usize) -> Position {
         assert!(
-            !self.is_empty() && index <= self.records,
+            self.end.is_some() && index <= self.records,
             "record {index} of {}",
             self.records
         );
@@ -180,7 +226,7 @@ impl Batch {
     /// How many of its records fit into one event.
     #[must_use]
     pub fn fitting(&self, origin: &Origin) -> usize {
-        let mut room = event::Room::new(origin, limit::EVENT_BYTES, None);
+        let mut room = event::Room::new(origin, limit::EVENT_BYTES, self.window());
         let fits = |record: &Record<'_>| room.take(record.key, record.data.len(), record.arrival);
         self.iter().take_while(fits).count()
     }
@@ -189,7 +235,7 @@ impl Batch {
     /// function that takes events, also what an event has room for.
     #[must_use]
     pub fn unpack(mut self, events: Option<&Origin>) -> Self {
-        let unpacked = Unpacked::of(self.iter(), events);
+        let unpacked = Unpacked::of(self.iter(), events, self.window());
         self.cut(unpacked.records());
         self.unpacked = Some(unpacked);
         self
@@ -223,6 +269,7 @@ impl Batch {
         if records == self.records {
             return;
         }
+        self.is_over = false;
         // The records before the first one that goes are passed, also those that were left out.
         self.end = Some(self.position(records));
         self.gaps.retain(|gap| gap.is_before(records));
@@ -286,6 +333,7 @@ mod tests {
         records: 100,
         bytes: 1000,
         end: None,
+        windows: None,
     };
 
     #[test]
@@ -334,6 +382,41 @@ mod tests {
         assert_eq!(batch.oldest(), Some(Millis(10)));
     }
 
+    #[test]
+    fn a_batch_is_of_one_window() {
+        let of = |open_until| Room {
+            windows: Some(Windows {
+                width_ms: 10,
+                open_until,
+            }),
+            ..ANY
+        };
+        let slices = || {
+            vec![
+                slice(Position(0), 12, &[1, 1]),
+                slice(Position(2), 19, &[1]),
+                slice(Position(3), 20, &[1]),
+            ]
+        };
+        let mut batch = Batch::default();
+        assert!(batch.take(slices(), &of(None)));
+        assert_eq!((batch.len(), batch.is_over()), (3, true));
+        batch.cut(2);
+        assert_eq!((batch.len(), batch.is_over()), (2, false));
+        // The open window is over before the first record.
+        let mut batch = Batch::default();
+        assert!(batch.take(slices(), &of(Some(Millis(12)))));
+        assert_eq!((batch.len(), batch.is_over()), (0, true));
+        // Full before the window is seen to be over.
+        let two = Room {
+            records: 2,
+            ..of(None)
+        };
+        let mut batch = Batch::default();
+        assert!(batch.take(slices(), &two));
+        assert_eq!((batch.len(), batch.is_over()), (2, false));
+    }
+
     proptest! {
         #[test]
         fn takes_the_longest_prefix_that_there_is_room_for(
@@ -342,7 +425,7 @@ mod tests {
             bytes in 1usize..300,
             end in prop::option::of(1u64..30),
         ) {
-            let room = Room { records, bytes, end: end.map(Position) };
+            let room = Room { records, bytes, end: end.map(Position), windows: None };
             let mut batch = Batch::default();
             let mut base = 0;
             let mut full = false;

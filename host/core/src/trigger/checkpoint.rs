@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::window::OpenWindow;
 use crate::{planted::Bug, port::ReadError, position::Position};
 
 /// Where a lane stands.
@@ -24,6 +25,9 @@ pub struct Checkpoint {
     /// that were halved. Empty where nothing is pending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<Position>,
+    /// The tumbling window that is not closed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<OpenWindow>,
 }
 
 /// A batch that was tried, or that remains of one that was done in part.
@@ -74,10 +78,11 @@ impl Checkpoint {
             next,
             pending: None,
             splits: Vec::new(),
+            window: None,
         }
     }
 
-    /// At `next`, where `pending` begins if it is anything, and the first of `splits` if it is not.
+    /// With no window, at `next`, where `pending` begins if it is anything, and the first of `splits` if it is not.
     #[must_use]
     pub fn before(next: Position, pending: Option<Pending>, mut splits: Vec<Position>) -> Self {
         let mut following = || {
@@ -93,6 +98,7 @@ impl Checkpoint {
             next,
             pending,
             splits,
+            window: None,
         }
     }
 
@@ -117,6 +123,17 @@ impl Checkpoint {
     pub fn attempts(&self) -> u32 {
         self.pending.as_ref().map_or(0, |pending| pending.attempts)
     }
+
+    /// Why what is pending failed the last time: closing the window goes before the next batch.
+    #[must_use]
+    pub fn error(&self) -> Option<&Arc<str>> {
+        let closing = self
+            .window
+            .as_ref()
+            .and_then(|window| window.error.as_ref());
+        let batch = self.pending.as_ref();
+        closing.or_else(|| batch.and_then(|pending| pending.error.as_ref()))
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::Millis;
 
     proptest! {
         #[test]
@@ -131,6 +149,7 @@ mod tests {
             next: u64,
             pending in prop::option::of((any::<u64>(), any::<u32>(), prop::option::of(".*"), any::<bool>())),
             splits in prop::collection::vec(any::<u64>().prop_map(Position), 0..5),
+            window in prop::option::of((any::<u64>(), any::<u64>(), ".*", prop::option::of(any::<u64>()), any::<u32>())),
         ) {
             let pending = pending.map(|(end, attempts, error, given_up)| Pending {
                 end: Position(end),
@@ -138,7 +157,15 @@ mod tests {
                 error: error.map(Arc::from),
                 given_up,
             });
-            let checkpoint = Checkpoint { next: Position(next), pending, splits };
+            let window = window.map(|(start, end, state, until, attempts)| OpenWindow {
+                start: Millis(start),
+                end: Millis(end),
+                state: state.as_str().into(),
+                until: until.map(Position),
+                attempts,
+                error: None,
+            });
+            let checkpoint = Checkpoint { next: Position(next), pending, splits, window };
             prop_assert_eq!(Checkpoint::decode(&checkpoint.encode()), Ok(checkpoint));
         }
     }

@@ -159,6 +159,7 @@ mod tests {
             records: 9,
             bytes: 99,
             end: None,
+            windows: None,
         };
         batch.take(vec![slice], &room);
         Discards {

@@ -11,6 +11,7 @@ use super::{
     checkpoint::Checkpoint,
     discard::{Discards, Reason},
     share::Share,
+    window::OpenWindow,
 };
 use crate::{
     batch::Output,
@@ -68,6 +69,8 @@ pub struct Effects {
     pub writes: BTreeMap<String, Option<Bytes>>,
     /// Records that are given up.
     pub discards: Option<Discards>,
+    /// A window that is given up: its last call failed as often as it may be tried.
+    pub lost_window: Option<OpenWindow>,
 }
 
 /// Why a lane's commit did not succeed, by what is to be done about it.
@@ -111,6 +114,7 @@ impl Effects {
             outputs: Vec::new(),
             writes: BTreeMap::new(),
             discards: None,
+            lost_window: None,
         }
     }
 

@@ -122,7 +122,7 @@ impl Layout {
         if self.parts() == parts {
             Step::Run
         } else if Bug::DividedTooEarly.is_here()
-            || self.lanes.iter().all(|lane| lane.next >= reached)
+            || (self.lanes.iter()).all(|lane| lane.next >= reached && lane.window.is_none())
         {
             Step::Replace(reached)
         } else {
@@ -183,7 +183,10 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trigger::checkpoint::Pending;
+    use crate::{
+        time::Millis,
+        trigger::{checkpoint::Pending, window::OpenWindow},
+    };
 
     const START: Position = Position(4);
 
@@ -222,6 +225,7 @@ mod tests {
             next: Position(3),
             pending: Some(Pending::new(Position(5))),
             splits: vec![Position(9), Position(7)],
+            window: None,
         };
         let layout = Layout {
             lanes: vec![Checkpoint::at(Position(6)), failing.clone()],
@@ -235,6 +239,12 @@ mod tests {
             (whole.step(1), whole.step(2)),
             (Step::Run, Step::Replace(Position(6)))
         );
+        // A window is closed before its lane ends.
+        let windowed = Layout::whole(Checkpoint {
+            window: Some(OpenWindow::of(Millis(5), 1_000)),
+            ..Checkpoint::at(Position(6))
+        });
+        assert_eq!(windowed.step(2), Step::Drain(Position(6)));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod gather;
 mod settle;
+mod window;
 
 use std::{mem, sync::Arc};
 
@@ -275,12 +276,7 @@ impl Machine {
     /// The last error, where the last try of anything failed.
     #[must_use]
     pub fn last_error(&self) -> Option<&Arc<str>> {
-        let failed = self
-            .checkpoint
-            .pending
-            .as_ref()
-            .and_then(|pending| pending.error.as_ref());
-        self.stumble.as_ref().or(failed)
+        self.stumble.as_ref().or(self.checkpoint.error())
     }
 
     /// When the oldest record arrived that the lane has read and not done.

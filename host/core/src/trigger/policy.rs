@@ -34,6 +34,10 @@ pub struct Policy {
     pub events: Option<Arc<Origin>>,
     /// Where the lane ends, though the shard goes on; none: nowhere.
     pub until: Option<Position>,
+    /// How long tumbling windows are; none where records are not counted by windows.
+    pub tumbling_ms: Option<u64>,
+    /// Whether the shard was closed, so that what it holds is all that it will ever hold.
+    pub is_closed: bool,
 }
 
 impl Policy {
@@ -41,6 +45,7 @@ impl Policy {
     #[must_use]
     pub fn of(settings: &TriggerSettings, shard: &Shard, share: Share) -> Self {
         let age = u64::try_from(settings.maximum_record_age_in_seconds).ok();
+        let tumbling = u64::from(settings.tumbling_window_in_seconds);
         Self {
             batch_records: settings.batch_size as usize,
             batch_bytes: limit::BATCH_BYTES,
@@ -52,6 +57,8 @@ impl Policy {
             sieve: Sieve::new(&settings.filter_criteria, shard, share).map(Arc::new),
             events: None,
             until: None,
+            tumbling_ms: (tumbling > 0).then_some(tumbling * 1000),
+            is_closed: shard.closed.is_some(),
         }
     }
 

@@ -10,7 +10,7 @@ use millstream_aggregate::{UserRecord, unpack_at_most};
 use super::{batch::Record, verdict::disorder};
 use crate::{
     batch::Columns,
-    event::{Origin, Room},
+    event::{Origin, Room, Window},
     limit,
     port::{Disposition, RecordFailure, Verdict},
 };
@@ -41,9 +41,13 @@ impl Unpacked {
     /// As many of `records` as a call has room for once they are unpacked. The first one is taken
     /// whatever it holds.
     #[must_use]
-    pub fn of<'a>(records: impl Iterator<Item = Record<'a>>, events: Option<&Origin>) -> Self {
+    pub fn of<'a>(
+        records: impl Iterator<Item = Record<'a>>,
+        events: Option<&Origin>,
+        window: Option<&Window>,
+    ) -> Self {
         let (mut columns, mut firsts) = (Columns::default(), Vec::new());
-        let mut room = events.map(|origin| Room::new(origin, limit::EVENT_BYTES, None));
+        let mut room = events.map(|origin| Room::new(origin, limit::EVENT_BYTES, window));
         let alone = room.clone();
         for record in records {
             let users = users(&record, alone.clone());

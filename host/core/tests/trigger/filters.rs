@@ -129,6 +129,7 @@ fn kept(patterns: &[Value], data: &[&[u8]]) -> Vec<usize> {
         records: 1_000,
         bytes: 1 << 20,
         end: None,
+        windows: None,
     };
     let mut batch = Batch::default();
     match Sieve::new(&criteria, &shard(), Share::WHOLE) {

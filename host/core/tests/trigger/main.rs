@@ -10,5 +10,7 @@ mod filters;
 mod model;
 mod packed;
 mod parts;
+mod tumbling;
+mod tumbling_lives;
 mod windows;
 mod world;

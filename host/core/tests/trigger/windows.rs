@@ -96,6 +96,7 @@ fn large_records_end_a_batch_before_its_bytes_are_exceeded() {
         records: 100,
         bytes: limit::BATCH_BYTES,
         end: None,
+        windows: None,
     };
     assert!(batch.take(vec![slice], &room));
     assert_eq!((batch.len(), batch.bytes()), (4, limit::BATCH_BYTES));

@@ -86,6 +86,8 @@ pub(crate) struct World {
     catalog: Catalog,
     lane: Lane,
     pub(crate) outputs: Vec<usize>,
+    /// What the function gave to a stream that is no number.
+    pub(crate) told: Vec<Value>,
     pub(crate) letters: Vec<Letter>,
     pub(crate) calls: Vec<Called>,
     /// What becomes of the next commits; after them, all are durable.
@@ -109,6 +111,11 @@ pub(crate) struct World {
 impl World {
     /// With a trigger of these settings, besides its stream, its function and where letters go.
     pub(crate) fn new(settings: Value) -> Self {
+        Self::calling("handler", settings)
+    }
+
+    /// The same with a function of that world.
+    fn calling(of: &str, settings: Value) -> Self {
         let mut all = json!({
             "stream": "in", "function": "f", "starting_position": "TRIM_HORIZON",
             "on_failure_stream": "dead",
@@ -129,7 +136,7 @@ impl World {
         let module = ModuleInfo {
             hash: String::new(),
             size: 0,
-            world: "handler".into(),
+            world: of.into(),
             imports: Vec::new(),
         };
         catalog = changed(
@@ -167,6 +174,7 @@ impl World {
             catalog,
             lane,
             outputs: Vec::new(),
+            told: Vec::new(),
             letters: Vec::new(),
             calls: Vec::new(),
             fates: Vec::new(),
@@ -373,8 +381,10 @@ impl World {
                 let data = append.block.datum(i);
                 if append.shard == dead {
                     self.letters.push(letter(data));
+                } else if let Some(number) = numbered(data) {
+                    self.outputs.push(number);
                 } else {
-                    self.outputs.push(number(data));
+                    self.told.push(serde_json::from_slice(data).unwrap());
                 }
             }
         }
@@ -400,6 +410,7 @@ pub(crate) fn verdict(done: &[usize], failures: &[(u32, Disposition)]) -> Answer
         outputs: output.into_iter().collect(),
         writes: BTreeMap::new(),
         failures: failures.iter().map(failure).collect(),
+        ..Verdict::default()
     }))
 }
 
@@ -418,11 +429,11 @@ pub(crate) fn numbers(batch: &Batch) -> Vec<usize> {
 }
 
 fn number(data: &[u8]) -> usize {
-    std::str::from_utf8(data)
-        .unwrap()
-        .trim_end()
-        .parse()
-        .unwrap()
+    numbered(data).unwrap()
+}
+
+fn numbered(data: &[u8]) -> Option<usize> {
+    std::str::from_utf8(data).unwrap().trim_end().parse().ok()
 }
 
 fn letter(data: &[u8]) -> Letter {

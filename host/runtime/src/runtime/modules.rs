@@ -240,6 +240,7 @@ fn blank() -> Call {
         batch: Arc::new(Columns::default()),
         origin: Arc::new(origin),
         reports: false,
+        window: None,
         state: Arc::new(NoState),
         limits: Limits::default(),
         config: Arc::default(),

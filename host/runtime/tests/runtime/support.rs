@@ -144,6 +144,7 @@ pub(crate) fn call(records: &[(&str, &str)]) -> Call {
         batch: Arc::new(columns(records)),
         origin: Arc::new(origin()),
         reports: true,
+        window: None,
         state: Arc::new(Stored::default()),
         limits: Limits::default(),
         config: Arc::new(BTreeMap::from([("color".into(), "blue".into())])),

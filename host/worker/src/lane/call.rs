@@ -58,6 +58,7 @@ impl Runner {
             batch: batch.columns(),
             origin: Arc::clone(&spec.origin),
             reports: trigger.settings.reports_failures(),
+            window: batch.window().cloned(),
             state: Arc::new(LaneState {
                 log: Arc::clone(&self.world.log),
                 trigger: trigger.id,

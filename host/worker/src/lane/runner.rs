@@ -17,6 +17,7 @@ use super::{
     wait,
 };
 use crate::{
+    journal,
     order::{Numbered, Spec},
     tally::{Board, Fault},
     world::World,
@@ -111,6 +112,9 @@ impl Runner {
             Ok(()) => {
                 let on_failure = &self.spec.lane.trigger.settings.on_failure_stream;
                 self.board.committed(effects, on_failure.is_some());
+                if let Some(window) = &effects.lost_window {
+                    journal::lost_window(&self.spec, window);
+                }
                 Ok(())
             }
             Err(Unsettled::Stale) => {

@@ -15,7 +15,7 @@ fn event(call: &Call) -> Value {
     let event = Event {
         origin: &call.origin,
         columns: &call.batch,
-        window: None,
+        window: call.window.as_ref(),
     };
     serde_json::from_slice(&event.write()).unwrap()
 }
@@ -27,7 +27,13 @@ fn reported(call: &Call) -> Result<Verdict, GuestError> {
     let bad = records.filter(|record| record["kinesis"]["data"] == "bm8=");
     let item = |record: &Value| json!({"itemIdentifier": record["kinesis"]["sequenceNumber"]});
     let said = json!({"batchItemFailures": bad.map(item).collect::<Vec<_>>()}).to_string();
-    let verdict = answer::verdict(said.as_bytes(), call.reports, &call.origin, &call.batch);
+    let verdict = answer::verdict(
+        said.as_bytes(),
+        call.reports,
+        call.window.is_some(),
+        &call.origin,
+        &call.batch,
+    );
     verdict.map_err(GuestError::from)
 }
 

@@ -12,3 +12,4 @@ mod orders;
 mod parts;
 mod reshard;
 mod shown;
+mod windows;

@@ -96,10 +96,6 @@ impl Settings {
         call: &Call<'_>,
         settings: &mut TriggerSettings,
     ) -> Result<(), Fault> {
-        if self.tumbling_window_in_seconds.is_some_and(|n| n != 0) {
-            let why = "TumblingWindowInSeconds other than 0 is not supported by Millstream yet.";
-            return Err(Fault::parameter(why));
-        }
         fn set<T>(setting: &mut T, given: Option<T>) {
             if let Some(given) = given {
                 *setting = given;
@@ -126,6 +122,10 @@ impl Settings {
         set(
             &mut settings.parallelization_factor,
             self.parallelization_factor,
+        );
+        set(
+            &mut settings.tumbling_window_in_seconds,
+            self.tumbling_window_in_seconds,
         );
         set(
             &mut settings.function_response_types,

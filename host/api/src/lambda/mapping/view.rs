@@ -42,7 +42,7 @@ pub(super) fn mapping(call: &Call<'_>, trigger: &Trigger) -> Value {
         "MaximumRetryAttempts": settings.maximum_retry_attempts,
         "BisectBatchOnFunctionError": settings.bisect_batch_on_function_error,
         "ParallelizationFactor": settings.parallelization_factor,
-        "TumblingWindowInSeconds": 0,
+        "TumblingWindowInSeconds": settings.tumbling_window_in_seconds,
         "FunctionResponseTypes": settings.function_response_types,
         "DestinationConfig": {"OnFailure": on_failure},
     });

@@ -81,6 +81,7 @@ impl<'a> Answer<'a> {
                 outputs,
                 writes,
                 failures,
+                window_state: _,
             } = verdict;
             (
                 outputs.iter().map(output_view).collect(),

@@ -196,12 +196,42 @@ fn without_the_setting_an_answer_says_nothing() {
     let (origin, columns) = (origin(5_000), columns());
     let failed = json!({"batchItemFailures": [item(number(11))]}).to_string();
     for answer in ["not JSON", "{\"batchItemFailures\":3}", &failed] {
-        let said = verdict(answer.as_bytes(), false, &origin, &columns).unwrap();
+        let said = verdict(answer.as_bytes(), false, false, &origin, &columns).unwrap();
         assert!(said.failures.is_empty(), "{answer}");
     }
-    let said = verdict(failed.as_bytes(), true, &origin, &columns).unwrap();
+    let said = verdict(failed.as_bytes(), true, false, &origin, &columns).unwrap();
     let indexes: Vec<_> = said.failures.iter().map(|failure| failure.index).collect();
     assert_eq!(indexes, [1]);
+}
+
+#[test]
+fn an_answer_gives_records_to_streams() {
+    let (origin, columns) = (origin(5_000), columns());
+    let puts = json!([{"StreamName": "s", "Records": [{"PartitionKey": "k", "Data": "aGk="}]}]);
+    let answer = json!({"batchItemFailures": [item(number(11))], "putRecords": puts}).to_string();
+    for reports in [false, true] {
+        let said = verdict(answer.as_bytes(), reports, false, &origin, &columns).unwrap();
+        assert_eq!(said.outputs.len(), 1);
+        assert_eq!(said.outputs[0].block.datum(0), b"hi");
+        assert_eq!(said.failures.len(), usize::from(reports));
+    }
+    let wrong = verdict(b"{\"putRecords\":3}", false, false, &origin, &columns);
+    assert!(matches!(wrong, Err(Invalid::NoPuts(_))), "{wrong:?}");
+}
+
+#[test]
+fn a_verdict_on_a_windows_batch_has_its_state() {
+    let (origin, columns) = (origin(5_000), columns());
+    let of = |answer: &[u8]| verdict(answer, true, true, &origin, &columns);
+    let said = of(b"{\"state\":{\"n\":1}}").unwrap();
+    assert_eq!(said.window_state.as_deref(), Some("{\"n\":1}"));
+    assert_eq!(of(b"{}"), Err(Invalid::NoState));
+    let large = format!(
+        "{{\"state\":{{\"a\":\"{}\"}}}}",
+        "x".repeat(super::STATE_BYTES)
+    );
+    let bytes = large.len() - "{\"state\":}".len();
+    assert_eq!(of(large.as_bytes()), Err(Invalid::StateTooLarge(bytes)));
 }
 
 #[test]

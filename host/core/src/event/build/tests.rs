@@ -49,7 +49,7 @@ fn columns(records: &[(u64, u64, &str, &[u8])]) -> Columns {
     columns
 }
 
-fn written(origin: &Origin, columns: &Columns, window: Option<&Window<'_>>) -> String {
+fn written(origin: &Origin, columns: &Columns, window: Option<&Window>) -> String {
     let event = Event {
         origin,
         columns,
@@ -112,7 +112,7 @@ fn a_window_stands_behind_the_records() {
     let window = Window {
         start: Millis(1_607_497_440_000),
         end: Millis(1_607_497_560_000),
-        state: r#"{"1":282,"2":715}"#,
+        state: r#"{"1":282,"2":715}"#.into(),
         is_final: false,
         is_terminated_early: false,
     };
@@ -219,8 +219,9 @@ proptest! {
         let window = Window {
             start: Millis(0),
             end: Millis(60_000),
-            state: &state,
-            is_final: true,
+            state: state.as_str().into(),
+            // The longer one: whether it is final is known when all records are.
+            is_final: false,
             is_terminated_early: false,
         };
         for window in [None, Some(&window)] {

@@ -51,6 +51,10 @@ impl Batch {
     /// As [`Batch::take`], without the records that `sieve` does not keep: they need no room.
     pub fn sift(&mut self, slices: Vec<Slice>, room: &Room, sieve: &Sieve) -> bool {
         for slice in slices {
+            if self.is_beyond_window(&slice, room) {
+                self.is_over = true;
+                return true;
+            }
             // Whether the record before is in the batch, so that this one only lengthens its part.
             let mut goes_on = false;
             for i in slice.range.clone() {
@@ -123,7 +127,10 @@ impl Batch {
         }
         let passed = self.left_out(0);
         let end = self.end;
-        *self = Self::default();
+        *self = Self {
+            is_over: self.is_over,
+            ..Self::default()
+        };
         end.map(|end| (end, passed))
     }
 }
@@ -174,7 +181,7 @@ mod tests {
             bytes in 1usize..200,
             end in prop::option::of(1u64..40),
         ) {
-            let (sieve, room) = (sieve(), Room { records, bytes, end: end.map(Position) });
+            let (sieve, room) = (sieve(), Room { records, bytes, end: end.map(Position), windows: None });
             let mut batch = Batch::default();
             let (mut base, mut full) = (0, false);
             for block in &blocks {
@@ -219,6 +226,7 @@ mod tests {
             records: 9,
             bytes: 99,
             end: None,
+            windows: None,
         };
         let mut batch = Batch::default();
         assert_eq!(batch.pass(), None);
@@ -241,6 +249,7 @@ mod tests {
             records: 10_000,
             bytes: 1 << 20,
             end: None,
+            windows: None,
         };
         let mut batch = Batch::default();
         batch.sift(vec![slice(0, &records)], &any, &sieve());

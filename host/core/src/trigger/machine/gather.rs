@@ -21,6 +21,9 @@ use crate::{
 impl Machine {
     /// Begins a batch; it goes at `due` even if it is not full.
     pub(super) fn gather(&mut self, due: Option<Millis>) -> Action {
+        if let Some(closing) = self.close_early() {
+            return closing;
+        }
         if self.has_ended(self.checkpoint.next) {
             return self.finish();
         }
@@ -58,6 +61,7 @@ impl Machine {
             }),
             bytes: self.policy.batch_bytes,
             end: end.or(self.policy.until),
+            windows: self.windows(),
         }
     }
 
@@ -67,6 +71,9 @@ impl Machine {
     }
 
     fn finish(&mut self) -> Action {
+        if self.checkpoint.window.is_some() {
+            return self.close(true);
+        }
         if self.passed.records() > 0 {
             return self.pass();
         }
@@ -122,10 +129,17 @@ impl Machine {
             self.checkpoint.next = end;
             self.passed.add(records, now);
         }
+        if self.checkpoint.window.is_some() && to.batch.is_over() {
+            return self.close(false);
+        }
         if let Some(gone) = self.checkpoint.pending.take_if(|_| complete) {
             // Retention removed all of it, or other filters do; what comes after it is not pending.
             let splits = mem::take(&mut self.checkpoint.splits);
-            self.checkpoint = Checkpoint::before(gone.end, None, splits);
+            let window = self.checkpoint.window.take();
+            self.checkpoint = Checkpoint {
+                window,
+                ..Checkpoint::before(gone.end, None, splits)
+            };
             return self.gather(to.due);
         }
         if complete && self.policy.until.is_some() {
@@ -142,11 +156,16 @@ impl Machine {
         // the lanes on the shard's children.
         self.checkpoint.next = self.checkpoint.next.max(to.from);
         self.steady();
-        match self.passed.due_in(now) {
-            _ if Bug::LeftOutNotPassed.is_here() => self.wait(to, None),
-            Some(0) => self.pass(),
-            ms => self.wait(to, ms),
+        if self.is_window_over(now) {
+            return self.close(false);
         }
+        let passing = self.passed.due_in(now);
+        let passing = passing.filter(|_| !Bug::LeftOutNotPassed.is_here());
+        if passing == Some(0) {
+            return self.pass();
+        }
+        let first = [passing, self.window_ends_in(now)].into_iter().flatten();
+        self.wait(to, first.min())
     }
 
     /// Makes durable that what was filtered out is passed.
@@ -188,8 +207,12 @@ impl Machine {
     /// Calls the function with as much of the batch as a call has room for.
     fn deliver(&mut self, now: Millis, mut batch: Batch, pending: Option<Pending>) -> Action {
         let events = self.policy.events.clone();
+        self.assign_window(&mut batch);
         if let Some(origin) = &events {
             let fitting = batch.fitting(origin);
+            if fitting == 0 && self.is_crowded(&batch, origin) {
+                return self.close(true);
+            }
             if fitting == 0 {
                 let most = limit::EVENT_BYTES;
                 let error = format!("an event of this record alone has more than {most} bytes");
@@ -205,13 +228,14 @@ impl Machine {
         })
     }
 
-    pub(super) fn call(&mut self, batch: Batch) -> Action {
+    pub(super) fn call(&mut self, mut batch: Batch) -> Action {
+        self.mark_final(&mut batch);
         self.call_again(Arc::new(batch))
     }
 
     /// Calls the function with what it was called with before.
     pub(super) fn call_again(&mut self, batch: Arc<Batch>) -> Action {
-        let attempt = self.checkpoint.attempts().saturating_add(1);
+        let attempt = self.attempt(&batch);
         self.phase = Phase::Invoking(Arc::clone(&batch));
         Action::Invoke { batch, attempt }
     }

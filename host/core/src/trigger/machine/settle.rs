@@ -43,6 +43,7 @@ impl Machine {
             failed => failed,
         };
         match judge(result, batch.len()) {
+            Judgement::Progress { verdict, .. } if batch.is_empty() => self.closed(batch, verdict),
             Judgement::Progress { until, verdict } => self.advance(now, batch, until, verdict),
             Judgement::Failed { error, blame } => self.fail(now, batch, error.into(), blame),
             Judgement::NotCalled { error, was_busy } => {
@@ -60,6 +61,7 @@ impl Machine {
             outputs,
             writes,
             failures,
+            window_state,
         } = said;
         let done = until - failures.len();
         let rejected = |failure: crate::port::RecordFailure| {
@@ -72,13 +74,19 @@ impl Machine {
             attempts: self.checkpoint.attempts().saturating_add(1),
             failed: now,
         });
+        let mut checkpoint = self.beyond(&batch, until, rest(&batch, until));
+        checkpoint.window = match until < batch.len() {
+            true => self.window_within(&batch, window_state),
+            false => self.window_after(&batch, window_state),
+        };
         let effects = Effects {
-            checkpoint: self.beyond(&batch, until, rest(&batch, until)),
+            checkpoint,
             done,
             filtered: self.passing(&batch, until),
             outputs,
             writes,
             discards,
+            lost_window: None,
         };
         self.commit(Committing {
             effects: Arc::new(effects),
@@ -89,6 +97,9 @@ impl Machine {
 
     /// The attempt failed: halve the batch, or count it durably before resting, or give up.
     fn fail(&mut self, now: Millis, batch: Arc<Batch>, error: Arc<str>, blame: Blame) -> Action {
+        if batch.is_empty() {
+            return self.fail_to_close(error);
+        }
         if self.policy.bisect && blame == Blame::Batch && batch.len() > 1 {
             return self.halve(&batch, error);
         }
@@ -101,7 +112,8 @@ impl Machine {
             given_up: is_exhausted,
         };
         if !is_exhausted {
-            let checkpoint = self.beyond(&batch, 0, Some(pending));
+            let mut checkpoint = self.beyond(&batch, 0, Some(pending));
+            checkpoint.window = self.window_within(&batch, None);
             return self.commit(Committing {
                 effects: Arc::new(Effects {
                     filtered: self.passing(&batch, 0),
@@ -142,9 +154,13 @@ impl Machine {
             true => (None, middle),
             false => (Some(half), 0),
         };
+        let checkpoint = Checkpoint {
+            window: self.window_within(batch, None),
+            ..Checkpoint::before(batch.position(first), half, splits)
+        };
         let effects = Effects {
             filtered: self.passing(batch, first),
-            ..Effects::only(Checkpoint::before(batch.position(first), half, splits))
+            ..Effects::only(checkpoint)
         };
         self.commit(Committing {
             effects: Arc::new(effects),
@@ -157,7 +173,10 @@ impl Machine {
     /// be done.
     fn beyond(&self, batch: &Batch, done: usize, rest: Option<Pending>) -> Checkpoint {
         let splits = self.checkpoint.splits.clone();
-        Checkpoint::before(batch.position(done), rest, splits)
+        Checkpoint {
+            window: self.checkpoint.window.clone(),
+            ..Checkpoint::before(batch.position(done), rest, splits)
+        }
     }
 
     /// Gives up the first `count` records of `batch`, or as many of them as go at once; what remains

@@ -34,7 +34,7 @@ fn unpacked_for(records: &[Data], events: Option<&Origin>) -> Unpacked {
         key: "outer",
         data,
     });
-    Unpacked::of(records, events)
+    Unpacked::of(records, events, None)
 }
 
 fn failed(index: u32, disposition: Disposition) -> RecordFailure {

@@ -1,8 +1,9 @@
-//! Where this host's channels deliver to: a directory, or an S3 endpoint as the AWS tools know one.
+//! Where this host's channels and failure records go: a directory, endpoints as the AWS tools know them,
+//! or AWS itself.
 
 use std::env;
 
-use millstream_channel::{Destination, Options, S3};
+use millstream_channel::{Aws, Destination, Options, OutboxOptions, S3};
 
 use crate::settings::Settings;
 
@@ -25,6 +26,36 @@ pub(crate) fn options(settings: &Settings) -> Options {
         destination,
         freshness_ms_max: channels.channel_freshness.map(|delay| delay.0),
         ..Options::default()
+    }
+}
+
+/// The variables of the AWS tools that say who asks.
+const CREDENTIALS: [&str; 9] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+
+/// How failure records are sent. Buckets lie where those of channels do.
+pub(crate) fn outbox(settings: &Settings) -> OutboxOptions {
+    let channels = &settings.channels;
+    let given = |name: &&str| set(name).map(|value| ((*name).to_owned(), value));
+    OutboxOptions {
+        aws: Aws {
+            sqs: set("AWS_ENDPOINT_URL_SQS"),
+            sns: set("AWS_ENDPOINT_URL_SNS"),
+            s3: channels.s3_endpoint.clone().filter(|url| !url.is_empty()),
+            any: set("AWS_ENDPOINT_URL"),
+            region: set("AWS_REGION").unwrap_or_else(|| settings.region.clone()),
+            credentials: CREDENTIALS.iter().filter_map(given).collect(),
+        },
+        buckets: options(settings).destination,
     }
 }
 

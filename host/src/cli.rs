@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, check, completions, demo, deploy, functions, invoke, put, serve, status, stream, tail,
-    trigger,
+    backup, check, completions, demo, deploy, functions, invoke, logs, put, rollback, serve,
+    status, stream, tail, trigger,
 };
 
 const EXIT_CODES: &str = "\
@@ -74,10 +74,14 @@ pub(crate) enum Command {
     Tail(tail::Args),
     /// Upload a function.
     Deploy(deploy::Args),
+    /// Have a function run again as it did before.
+    Rollback(rollback::Args),
     /// List, show and delete functions.
     Functions(functions::Args),
     /// Try a function on some records; nothing is committed.
     Invoke(invoke::Args),
+    /// Show or follow what a function logs.
+    Logs(logs::Args),
     /// Connect functions to streams.
     #[command(subcommand)]
     Trigger(trigger::Command),

@@ -7,8 +7,10 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod functions;
 pub(crate) mod invoke;
+pub(crate) mod logs;
 pub(crate) mod progress;
 pub(crate) mod put;
+pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod stream;
@@ -59,8 +61,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Put(args) => put::run(args, &session()?),
         Command::Tail(args) => tail::run(&args, &session()?),
         Command::Deploy(args) => deploy::run(&args, &session()?),
+        Command::Rollback(args) => rollback::run(&args, &session()?),
         Command::Functions(args) => functions::run(args, &session()?),
         Command::Invoke(args) => invoke::run(&args, &session()?),
+        Command::Logs(args) => logs::run(&args, &session()?),
         Command::Trigger(command) => trigger::run(command, &session()?),
         Command::Status(_) => status::run(&session()?),
         Command::Backup(args) => backup::run(&args, &session()?),

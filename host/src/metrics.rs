@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millstream_api::native::metrics::{Kind, Metrics, family, histogram, sample};
-use millstream_channel::Deliveries;
+use millstream_channel::{Deliveries, Outboxes};
 use millstream_log::{Latency, Stats};
 use millstream_runtime::{Runtime, RuntimeStats};
 use millstream_worker::Workers;
@@ -32,10 +32,16 @@ pub(crate) fn connect(
     metrics.add_source(Box::new(move |out| workers.samples(out)));
 }
 
-/// Has the channels' figures shown.
-pub(crate) fn connect_channels(metrics: &Metrics, channels: &Arc<Deliveries>) {
+/// Has the channels' figures shown, and those of failure records.
+pub(crate) fn connect_channels(
+    metrics: &Metrics,
+    channels: &Arc<Deliveries>,
+    outboxes: &Arc<Outboxes>,
+) {
     let channels = Arc::clone(channels);
     metrics.add_source(Box::new(move |out| channels.samples(out)));
+    let outboxes = Arc::clone(outboxes);
+    metrics.add_source(Box::new(move |out| outboxes.samples(out)));
 }
 
 fn log(out: &mut String, stats: &Stats) {

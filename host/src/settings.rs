@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use millstream_core::limit;
+use millstream_core::{journal::Room, limit};
 
 /// Settings of a host.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[command(flatten)]
     pub(crate) guests: GuestSettings,
+    #[command(flatten)]
+    pub(crate) journal: JournalSettings,
     #[command(flatten)]
     pub(crate) channels: ChannelSettings,
     /// Open shards of a region.
@@ -140,6 +142,38 @@ pub(crate) struct GuestSettings {
     pub(crate) compiled_bytes: Option<u64>,
 }
 
+/// Settings of the functions' logs, which are kept in memory until the host stops.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Functions' logs")]
+pub(crate) struct JournalSettings {
+    /// Bytes of one function's lines that are kept; the oldest go. By default 1 MiB.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) function_log_bytes: Option<usize>,
+    /// Lines of one function that are kept; by default 10,000.
+    #[arg(long, value_name = "N")]
+    pub(crate) function_log_lines: Option<usize>,
+    /// Bytes that the logs of all functions may take; who has most pays. By default 64 MiB.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) function_logs_bytes: Option<usize>,
+}
+
+impl JournalSettings {
+    /// How much is kept.
+    pub(crate) fn room(&self) -> Room {
+        let Self {
+            function_log_bytes,
+            function_log_lines,
+            function_logs_bytes,
+        } = self;
+        let default = Room::default();
+        Room {
+            function_bytes: function_log_bytes.unwrap_or(default.function_bytes),
+            function_lines: function_log_lines.unwrap_or(default.function_lines),
+            bytes: function_logs_bytes.unwrap_or(default.bytes),
+        }
+    }
+}
+
 /// Settings of the channels, which deliver streams to object storage.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Channels")]
@@ -170,6 +204,7 @@ impl Settings {
                 fsync: Fsync::Full,
             },
             guests: GuestSettings::default(),
+            journal: JournalSettings::default(),
             channels: ChannelSettings::default(),
             shard_limit: limit::SHARD_LIMIT_DEFAULT,
             state_change_delay: Delay(0),

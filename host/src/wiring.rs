@@ -1,6 +1,6 @@
 //! Puts the crates together, in the order in which data flows, and takes them apart again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, process, sync::Arc, time::Duration};
 
 use millstream_api::{
     app::{App, Identity},
@@ -8,15 +8,16 @@ use millstream_api::{
     native::health::{Life, Stage},
     server::{self, Door},
 };
-use millstream_channel::Deliveries;
+use millstream_channel::{Deliveries, Outboxes};
 use millstream_core::{
     catalog::{Catalog, Rules, UnreadableCatalogError, key},
+    journal::RequestId,
     port::{Control, Invoke, Modules, ReadError},
 };
 use millstream_log::OpenError;
 use millstream_queue::Desks;
 use millstream_runtime::{Runtime, RuntimeError, RuntimeOptions};
-use millstream_worker::Workers;
+use millstream_worker::{Recorder, RecorderOptions, Workers};
 use thiserror::Error;
 use tokio::{
     sync::oneshot,
@@ -69,6 +70,7 @@ pub(crate) struct Host {
     life: Arc<Life>,
     workers: Arc<Workers>,
     channels: Arc<Deliveries>,
+    outboxes: Arc<Outboxes>,
     queues: Arc<Desks>,
     storage: Storage,
     server: JoinHandle<io::Result<()>>,
@@ -92,7 +94,9 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     let is_open = matches!(access, Access::Local);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let log = storage.log();
-    let runtime = Runtime::new(runtime_options(settings)?)?;
+    let runtime_options = runtime_options(settings)?;
+    let memory_bytes_max = runtime_options.memory_bytes_max as u64;
+    let runtime = Runtime::new(runtime_options)?;
     let catalog = Catalog::load(log.scan(key::CATALOG.into()).await?)?;
     let orphans = sweep::orphans(log.as_ref(), &catalog).await?;
 
@@ -100,7 +104,19 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         account: settings.account.clone(),
         region: settings.region.clone(),
     });
-    let reserved = Reserved::new(runtime.clone());
+    let outboxes = Outboxes::new(Arc::clone(&log), clock::now, channels::outbox(settings));
+    outboxes.begin(&Arc::new(catalog.clone())).await?;
+    let recorder = Recorder::new(
+        runtime.clone(),
+        RecorderOptions {
+            room: settings.journal.room(),
+            memory_bytes_max,
+            host: RequestId::following(&[clock::now().0, process::id().into()]).bits(),
+            clock: clock::now,
+        },
+    );
+    // What is throttled is not called, so it has no lines.
+    let reserved = Reserved::new(recorder.clone());
     let invoke: Arc<dyn Invoke> = reserved.clone();
     let modules: Arc<dyn Modules> = runtime.clone();
     let workers = Workers::new(
@@ -109,6 +125,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         clock::now,
         millstream_worker::Options {
             identity: Identity::clone(&identity),
+            outbox: Some(outboxes.clone()),
             ..Default::default()
         },
     );
@@ -131,9 +148,11 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         control,
         modules: Arc::clone(&modules),
         invoke,
+        journals: recorder,
         triggers: workers.clone(),
         queues: queues.clone(),
         channels: channels.clone(),
+        outbox: outboxes.clone(),
         metrics: Default::default(),
         uploads: Default::default(),
         life: Default::default(),
@@ -145,7 +164,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         now: clock::now,
     };
     metrics::connect(&app.metrics, &storage, &runtime, &workers);
-    metrics::connect_channels(&app.metrics, &channels);
+    metrics::connect_channels(&app.metrics, &channels, &outboxes);
 
     let life = Arc::clone(&app.life);
     let (stop_server, stopped) = oneshot::channel::<()>();
@@ -166,6 +185,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
     ));
     background.spawn(sweep::remove(Arc::clone(&log), orphans));
     background.spawn(Arc::clone(&channels).follow(Arc::new(plane.clone())));
+    background.spawn(Arc::clone(&outboxes).follow(Arc::new(plane.clone())));
     background.spawn(Arc::clone(&queues).tidy());
     let demand_period = Duration::from_millis(settings.demand_period.0);
     background.spawn(demand::run(
@@ -183,6 +203,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Host, StartError> {
         workers,
         queues,
         channels,
+        outboxes,
         storage,
         server,
         stop_server,
@@ -217,6 +238,7 @@ impl Host {
         if timeout(DRAIN, self.workers.drain()).await.is_err() {
             tracing::warn!("batches that are still running are done again after the next start");
         }
+        self.outboxes.drain().await;
         // The receiver is gone where the server failed already.
         let _ = self.stop_server.send(());
         match timeout(FINISH, &mut self.server).await {

@@ -42,12 +42,13 @@ def serving(data, *arguments):
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory):
-    """Starts hosts of one's own; gives where each is, its data and its log."""
+    """Starts hosts of one's own; gives where each is, its data, its log and its process."""
     running = []
 
-    def start(arguments, listen="127.0.0.1:0", **environment):
+    def start(arguments, listen="127.0.0.1:0", data=None, **environment):
         home = tmp_path_factory.mktemp("host")
-        command, clean = serving(home / "data", "--listen", listen, *arguments)
+        data = data or home / "data"
+        command, clean = serving(data, "--listen", listen, *arguments)
         with open(home / "log", "wb") as log:
             host = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env=clean | environment
@@ -55,7 +56,7 @@ def hosts(tmp_path_factory):
         running.append(host)
         line = host.stdout.readline().decode()
         assert "is ready on" in line, (line, (home / "log").read_text())
-        return SimpleNamespace(url=line.split()[-1], data=home / "data", log=home / "log")
+        return SimpleNamespace(url=line.split()[-1], data=data, log=home / "log", process=host)
 
     yield start
     for host in running:

@@ -4,6 +4,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use support::{Host, build};
 
+use crate::cli::Cli;
+
 fn texts(host: &Host, stream: &str) -> Result<Vec<String>> {
     let records = host.api.records(stream)?;
     records
@@ -204,5 +206,46 @@ fn a_functions_log_is_shown_by_a_dry_run() -> Result<()> {
     };
     ensure!(logs.iter().any(said), "{answer}");
     ensure!(answer["logs_dropped"] == 0, "{answer}");
+    Ok(())
+}
+
+#[test]
+fn a_rollback_brings_the_upload_before_back_and_outlives_a_restart() -> Result<()> {
+    let home = support::host::folder()?;
+    let data = home.path().join("data");
+    let host = Host::start_on(&data, &[])?;
+    let cli = Cli::of(&host);
+    let file = |name: &str| -> Result<String> {
+        let file = build::guests()?.join(format!("guest_{name}.wasm"));
+        Ok(file.to_str().context("the path is text")?.to_owned())
+    };
+    let invoke = ["invoke", "f", "--text", "x"];
+    cli.run(&["deploy", "f", &file("fixture")?, "--config", "to=out"])?;
+    let (code, said) = cli.fails(&["rollback", "f"])?;
+    ensure!(
+        code == Some(1) && said.contains("nothing is known"),
+        "{said}"
+    );
+    let good = cli.json(&invoke)?;
+    ensure!(good["outputs"][0]["stream"] == "out", "{good}");
+    cli.run(&["deploy", "f", &file("alerts")?])?;
+    ensure!(host.stop()?.success(), "the host did not end well");
+    // What was there before the upload is kept over a restart.
+    let host = Host::start_on(&data, &[])?;
+    let cli = Cli::of(&host);
+    let said = cli.run(&["rollback", "f"])?;
+    ensure!(
+        said.starts_with("function f is back at the upload (hash "),
+        "{said}"
+    );
+    let again = cli.json(&invoke)?;
+    ensure!(again["outputs"] == good["outputs"], "{again}");
+    let undone = cli.json(&["rollback", "f"])?;
+    ensure!(undone["to"]["hash"] != undone["from"]["hash"], "{undone}");
+    let (code, said) = cli.fails(&["rollback", "f", "--to", "1"])?;
+    ensure!(
+        code == Some(1) && said.contains("there is no version 1"),
+        "{said}"
+    );
     Ok(())
 }

@@ -14,5 +14,6 @@ mod filters;
 mod functions;
 mod host;
 mod ingest;
+mod logs;
 mod settings;
 mod triggers;

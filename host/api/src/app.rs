@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 pub use millstream_core::event::Identity;
 use millstream_core::{
-    port::{Channels, Control, Invoke, Later, Log, Modules, Queues, Triggers},
+    port::{Channels, Control, Invoke, Journals, Later, Log, Modules, Outbox, Queues, Triggers},
     time::Millis,
 };
 use serde_json::{Map, Value};
@@ -23,10 +23,14 @@ pub struct App {
     pub modules: Arc<dyn Modules>,
     /// The runtime, for dry runs.
     pub invoke: Arc<dyn Invoke>,
+    /// What functions logged.
+    pub journals: Arc<dyn Journals>,
     /// The running triggers.
     pub triggers: Arc<dyn Triggers>,
     /// The running channels.
     pub channels: Arc<dyn Channels>,
+    /// The failure records that are on their way.
+    pub outbox: Arc<dyn Outbox>,
     /// The queues at work.
     pub queues: Arc<dyn Queues>,
     /// What this crate counts, and where others add their lines to `/metrics`.

@@ -29,11 +29,9 @@ mod tokens;
 use std::sync::Arc;
 
 use axum::{
-    Router,
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, Method, Response, header, request::Parts},
-    routing::any,
 };
 use millstream_core::name::is_region;
 use tokio::sync::OnceCell;
@@ -68,38 +66,6 @@ pub(crate) struct Kinesis {
     unknown: Arc<Route>,
 }
 
-/// The API at `/`, where Amazon's clients expect it.
-pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let counters = Action::ALL.iter();
-    let counters = counters.map(|action| app.metrics.route(action.name()));
-    let kinesis = Kinesis {
-        admission,
-        token_key: OnceCell::new(),
-        subscriptions: subscribe_to_shard::Subscriptions::default(),
-        counters: counters.collect(),
-        unknown: app.metrics.route("Unknown"),
-        app,
-    };
-    Router::new()
-        .route("/", any(handle))
-        .with_state(Arc::new(kinesis))
-}
-
-async fn handle(State(kinesis): State<Arc<Kinesis>>, request: Request) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let target = target(&parts.method, &parts.headers);
-    let (form, action) = *target.as_ref().unwrap_or(&(Form::Json, None));
-    let response = match kinesis.answer(&parts, target, body).await {
-        Ok(answer) => answer::success(form, answer),
-        Err(fault) => answer::failure(form, &fault),
-    };
-    let counter = action.map_or(&kinesis.unknown, |action| {
-        &kinesis.counters[action as usize]
-    });
-    counter.answered(response.status());
-    response
-}
-
 /// The form of a request, and the action that it asks for; none where that is not known.
 fn target(method: &Method, headers: &HeaderMap) -> Result<(Form, Option<Action>), Fault> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -114,6 +80,33 @@ fn target(method: &Method, headers: &HeaderMap) -> Result<(Form, Option<Action>)
 }
 
 impl Kinesis {
+    pub(crate) fn new(app: App, admission: Arc<Admission>) -> Self {
+        let counters = Action::ALL.iter();
+        let counters = counters.map(|action| app.metrics.route(action.name()));
+        Self {
+            admission,
+            token_key: OnceCell::new(),
+            subscriptions: subscribe_to_shard::Subscriptions::default(),
+            counters: counters.collect(),
+            unknown: app.metrics.route("Unknown"),
+            app,
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let target = target(&parts.method, &parts.headers);
+        let (form, action) = *target.as_ref().unwrap_or(&(Form::Json, None));
+        let response = match self.answer(&parts, target, body).await {
+            Ok(answer) => answer::success(form, answer),
+            Err(fault) => answer::failure(form, &fault),
+        };
+        let counter = action.map_or(&self.unknown, |action| &self.counters[action as usize]);
+        counter.answered(response.status());
+        response
+    }
+
     async fn answer(
         &self,
         parts: &Parts,

@@ -12,7 +12,9 @@ mod ingest;
 mod input;
 mod invoke;
 mod linger;
+mod logs;
 pub mod metrics;
+mod sse;
 mod streams;
 mod tail;
 pub(crate) mod triggers;
@@ -52,7 +54,7 @@ impl FromRef<Native> for Arc<Admission> {
 
 /// All native routes, and the answers to requests that fit none.
 pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
-    let routes: [(&'static str, MethodRouter<Native>); 16] = [
+    let routes: [(&'static str, MethodRouter<Native>); 18] = [
         ("/livez", get(health::livez)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(metrics::get)),
@@ -73,6 +75,11 @@ pub(crate) fn router(app: App, admission: Arc<Admission>) -> Router {
                 .delete(functions::delete),
         ),
         ("/v1/functions/{name}/invoke", post(invoke::post)),
+        ("/v1/functions/{name}/logs", get(logs::get)),
+        (
+            "/v1/functions/{name}/rollback",
+            post(functions::rollback::post),
+        ),
         ("/v1/triggers", get(triggers::list)),
         (
             "/v1/triggers/{name}",

@@ -20,7 +20,7 @@ use tokio::{
 
 use self::connection::{Conversation, Ending};
 pub use self::tls::{SelfSigned, Tls, TlsError};
-use crate::{admit::Admission, app::App, kinesis, lambda, native};
+use crate::{admit::Admission, app::App, front, lambda, native};
 
 /// Connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
@@ -29,10 +29,10 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// How long to wait when no file descriptor is left for a connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// All routes: Kinesis's, Lambda's and our own.
+/// All routes: Amazon's services' and our own.
 pub fn router(app: App) -> Router {
     let admission = Arc::new(Admission::new());
-    let amazons = kinesis::router(app.clone(), Arc::clone(&admission))
+    let amazons = front::router(app.clone(), Arc::clone(&admission))
         .merge(lambda::router(app.clone(), Arc::clone(&admission)));
     amazons.merge(native::router(app, admission))
 }

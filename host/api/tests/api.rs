@@ -5,6 +5,7 @@
 
 mod kinesis;
 mod lambda;
+mod logs;
 mod model;
 mod native;
 mod server;

@@ -2,7 +2,7 @@
 
 mod cbor;
 mod channel;
-mod client;
+pub(crate) mod client;
 mod codec_cost;
 mod faults;
 mod front_door;

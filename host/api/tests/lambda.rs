@@ -1,8 +1,8 @@
 //! The Lambda API over the model: functions, versions, aliases, mappings, and every error.
 
 mod aliases;
-mod client;
-mod front_door;
+pub(crate) mod client;
+pub(crate) mod front_door;
 mod functions;
 mod invoke;
 mod mappings;

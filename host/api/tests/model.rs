@@ -1,6 +1,7 @@
 //! Everything behind the routes, in memory: a log, a control plane, and a clock that tests set.
-//!
 //! Each test has its own model. The clock belongs to the thread, as a `tokio::test` does.
+
+mod nothing;
 
 use std::{
     cell::Cell,
@@ -11,7 +12,7 @@ use std::{
 use axum::Router;
 use bytes::Bytes;
 use millstream_api::{
-    app::{App, BackupError, Host, Identity},
+    app::{App, Identity},
     auth::Access,
     native::{
         functions::Uploads,
@@ -22,17 +23,17 @@ use millstream_api::{
 use millstream_core::{
     block::Slice,
     catalog::{Catalog, Change, NewStream, Request, Rules, Stream, Trigger, TriggerSettings},
-    name::{FunctionName, TriggerName},
     port::{
-        Appended, Call, Channels, Commit, CommitError, Control, ControlError, Durable, Invoke,
-        InvokeError, Invoked, LaneStatus, Later, Limits, Log, ModuleError, ModuleInfo, Modules,
-        Page, ReadError, ReadLimits, Span, Triggers, Volume,
+        Appended, Commit, CommitError, Control, ControlError, Durable, Later, Log, Page, ReadError,
+        ReadLimits, Span, Volume,
     },
     position::{Position, ShardNumber},
     time::Millis,
 };
 use millstream_queue::Desks;
 use tokio::sync::watch;
+
+use self::nothing::Nothing;
 
 /// When each test begins.
 pub(crate) const START: Millis = Millis(1_700_000_000_000);
@@ -114,9 +115,11 @@ impl Model {
             control: Arc::new(self.clone()),
             modules: Arc::new(Nothing),
             invoke: Arc::new(Nothing),
+            journals: crate::logs::recorder(Arc::new(Nothing)),
             triggers: Arc::new(Nothing),
             queues: self.queues(),
             channels: Arc::new(Nothing),
+            outbox: Arc::new(Nothing),
             metrics: Arc::new(Metrics::default()),
             uploads: Arc::new(Uploads::default()),
             life: Arc::new(life),
@@ -434,67 +437,5 @@ impl Control for Model {
             model.grown.send_replace(());
             Ok(change)
         })
-    }
-}
-
-/// No functions, no triggers, nothing to back up.
-#[derive(Debug)]
-pub(crate) struct Nothing;
-
-impl Channels for Nothing {
-    fn failure(&self, _channel: u64) -> Option<String> {
-        None
-    }
-}
-
-impl Modules for Nothing {
-    fn compile(&self, _wasm: Bytes, _: Limits) -> Later<'static, Result<ModuleInfo, ModuleError>> {
-        ready(Err(ModuleError::NotAModule {
-            message: "nothing is a module here".into(),
-        }))
-    }
-
-    fn bind(
-        &self,
-        _function: FunctionName,
-        _version: u64,
-        _hash: String,
-    ) -> Later<'static, Result<(), ModuleError>> {
-        ready(Ok(()))
-    }
-
-    fn unbind(&self, _function: &FunctionName, _keep: &[u64]) {}
-
-    fn fault(&self, _function: &FunctionName, _version: u64) -> Option<String> {
-        None
-    }
-
-    fn held(&self, limits: Limits) -> Limits {
-        limits
-    }
-}
-
-impl Invoke for Nothing {
-    fn call(&self, _call: Call) -> Later<'static, Result<Invoked, InvokeError>> {
-        ready(Err(InvokeError::Throttled))
-    }
-}
-
-impl Triggers for Nothing {
-    fn status(&self, _trigger: &TriggerName) -> Vec<LaneStatus> {
-        Vec::new()
-    }
-}
-
-impl Host for Nothing {
-    fn backup(
-        &self,
-        _to: std::path::PathBuf,
-    ) -> Later<'static, Result<serde_json::Map<String, serde_json::Value>, BackupError>> {
-        ready(Err(BackupError::Failed("there is nothing here".into())))
-    }
-
-    fn figures(&self) -> serde_json::Map<String, serde_json::Value> {
-        serde_json::Map::new()
     }
 }

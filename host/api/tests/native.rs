@@ -1,12 +1,14 @@
 //! The native interface over the model: every route, every error code.
 
 mod access;
-mod client;
+pub(crate) mod client;
 mod dry_run;
 mod errors;
 mod functions;
 mod host;
 mod ingest;
+mod logs;
+mod rollback;
 mod streams;
 mod tail;
 mod triggers;

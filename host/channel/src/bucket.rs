@@ -6,7 +6,10 @@ use futures_util::TryStreamExt;
 use millstream_core::catalog::channel::StorageClass;
 use object_store::{
     Attribute, AttributeValue, Attributes, BackoffConfig, ClientOptions, ObjectStore, PutOptions,
-    RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+    RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder},
+    local::LocalFileSystem,
+    path::Path,
 };
 
 use crate::{
@@ -48,6 +51,15 @@ impl Bucket {
             store,
             name: name.into(),
             attributes: matches!(destination, Destination::S3(_)),
+        })
+    }
+
+    /// A bucket of S3 with settings of its own.
+    pub(crate) fn over(builder: AmazonS3Builder, name: &str) -> Result<Self, DeliveryError> {
+        Ok(Self {
+            store: Arc::new(built(builder, name)?),
+            name: name.into(),
+            attributes: true,
         })
     }
 
@@ -115,22 +127,7 @@ fn behind(s3: &S3, name: &str) -> Result<impl ObjectStore, DeliveryError> {
         secret_key,
         session_token,
     } = s3;
-    let client = ClientOptions::new()
-        .with_allow_http(true)
-        .with_connect_timeout(CONNECT)
-        .with_timeout(REQUEST);
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(name)
-        .with_endpoint(endpoint.trim_end_matches('/'))
-        .with_region(region)
-        .with_virtual_hosted_style_request(false)
-        .with_client_options(client)
-        // Attempts are counted and shown here, so the client makes few of its own.
-        .with_retry(RetryConfig {
-            backoff: BackoffConfig::default(),
-            max_retries: 1,
-            retry_timeout: REQUEST,
-        });
+    let mut builder = amazon(endpoint.trim_end_matches('/'), region, name);
     builder = match (access_key, secret_key) {
         (Some(id), Some(secret)) => builder
             .with_access_key_id(id)
@@ -140,6 +137,30 @@ fn behind(s3: &S3, name: &str) -> Result<impl ObjectStore, DeliveryError> {
     if let Some(token) = session_token {
         builder = builder.with_token(token);
     }
+    built(builder, name)
+}
+
+/// The bucket of that name behind an S3 endpoint; who asks is still to be said.
+pub(crate) fn amazon(endpoint: &str, region: &str, name: &str) -> AmazonS3Builder {
+    let client = ClientOptions::new()
+        .with_allow_http(true)
+        .with_connect_timeout(CONNECT)
+        .with_timeout(REQUEST);
+    AmazonS3Builder::new()
+        .with_bucket_name(name)
+        .with_endpoint(endpoint)
+        .with_region(region)
+        .with_virtual_hosted_style_request(false)
+        .with_client_options(client)
+        // Attempts are counted and shown here, so the client makes few of its own.
+        .with_retry(RetryConfig {
+            backoff: BackoffConfig::default(),
+            max_retries: 1,
+            retry_timeout: REQUEST,
+        })
+}
+
+fn built(builder: AmazonS3Builder, name: &str) -> Result<AmazonS3, DeliveryError> {
     builder.build().map_err(|error| DeliveryError::Bucket {
         bucket: name.to_owned(),
         what: error.to_string(),

@@ -19,6 +19,7 @@ pub mod block;
 
 pub mod catalog;
 pub mod event;
+pub mod journal;
 pub mod port;
 pub mod put;
 pub mod read;

@@ -126,6 +126,9 @@ pub const FILTER_CHECKPOINT_MS: u64 = 1_000;
 /// Ours: bytes that a lane with filters reads at once, so that other lanes get their turn.
 pub const FILTER_READ_BYTES: usize = 256 * 1024;
 
+/// Bytes of the ARN of what takes failure records.
+pub const DESTINATION_BYTES: usize = 350;
+
 /// Ours: operations in one commit, which is what a replicated log takes atomically.
 pub const COMMIT_OPERATIONS: usize = 900;
 /// Ours: bytes of an uploaded module.

@@ -6,8 +6,10 @@
 mod channels;
 mod control;
 mod invoke;
+mod journals;
 mod log;
 mod modules;
+mod outbox;
 mod queues;
 
 use std::{future::Future, pin::Pin};
@@ -19,11 +21,13 @@ pub use self::{
         Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError, Invoked,
         Limits, LogLine, RecordFailure, State, Usage, Verdict,
     },
+    journals::Journals,
     log::{
         Append, Appended, Commit, CommitError, Durable, Log, Page, Put, ReadError, ReadLimits,
         Span, Volume,
     },
     modules::{COMMAND_WORLD, ModuleError, ModuleInfo, Modules},
+    outbox::{Outbox, OutboxStatus},
     queues::{Handed, QueueError, Queues, Receive, Wish},
 };
 

@@ -6,12 +6,12 @@ use thiserror::Error;
 use crate::{
     catalog::{
         Catalog,
-        key::{CATALOG, CHANNELS, LANES},
+        key::{self, CATALOG, CHANNELS, LANES, OUTBOX},
     },
     position::Position,
     queue::entry::{self, QUEUES},
     read::token::STORED_AT,
-    trigger::{Checkpoint, layout::Head},
+    trigger::{Checkpoint, layout::Head, outbox::Entry},
 };
 
 /// Bytes of an owner's id and a shard's number, which stand behind the family.
@@ -64,6 +64,14 @@ fn try_check(key: &[u8], value: &[u8]) -> Result<(), String> {
     if key.starts_with(QUEUES) {
         let read = entry::parse(key, value).map(drop);
         return read.map_err(|_| "it is neither a cursor nor an entry".to_owned());
+    }
+    if key.starts_with(OUTBOX) {
+        let Some((_, bytes)) = key::outbox_entry(key) else {
+            return Err("the key does not name a trigger and a size".to_owned());
+        };
+        sized(value, bytes)?;
+        let read = Entry::decode(value).map(drop);
+        return read.map_err(|error| error.to_string());
     }
     if key == STORED_AT {
         return sized(value, 32);
@@ -121,6 +129,10 @@ mod tests {
         );
         let position = 5u64.to_be_bytes().to_vec();
         pairs.push((key::channel_position(1, shard), position.into()));
+        let entry = br#"{"trigger":"t","mapping":"m","destination":"arn:aws:s3:::bucket",
+            "shard_id":"s","first":"1","last":"2","records":1,"failed":1,"expires":2,"body":{}}"#;
+        let entry = Entry::decode(entry).unwrap().encode();
+        pairs.push((key::outbox(1, shard, Position(5), entry.len()), entry));
         pairs.push((STORED_AT.into(), vec![0; 32].into()));
         for (key, value) in &pairs {
             assert_eq!(check(key, value), Ok(()), "{key:?}");

@@ -1,8 +1,12 @@
 //! Moments and how they are written; reading a clock is the shells' business.
 
+mod since;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::since::Since;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

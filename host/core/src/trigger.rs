@@ -14,6 +14,7 @@ pub mod filter;
 pub mod layout;
 pub mod ledger;
 pub mod machine;
+pub mod outbox;
 pub mod policy;
 pub mod retry;
 pub mod share;
@@ -27,6 +28,7 @@ pub use self::{
     effect::{Effects, Lane},
     filter::FilterCriteria,
     machine::{Action, Event, Machine},
+    outbox::Destination,
     policy::Policy,
     share::Share,
 };

@@ -8,6 +8,7 @@ use std::{env, fs, path::Path, process::ExitCode, sync::Arc, time::Instant};
 use millstream_core::{
     batch::Columns,
     event::{Identity, Origin},
+    journal::RequestId,
     name::{FunctionName, StreamName},
     port::{Call, Invoke, Later, Limits, Modules, ReadError, State},
     time::Millis,
@@ -93,8 +94,10 @@ fn call(function: FunctionName, records: usize, bytes: usize) -> Result<Call, Fa
     let stream = StreamName::try_from("in")?;
     let origin = Origin::supposed(&Identity::default(), &stream, &function, Millis(0));
     Ok(Call {
+        request: RequestId::following(&[]),
         function,
         version: 1,
+        number: None,
         stream,
         shard_id: "shardId-000000000000".into(),
         attempt: 1,

@@ -34,8 +34,10 @@ pub(crate) async fn batch(
         window: call.window.as_ref(),
     };
     let asked = EventCall {
+        request: call.request,
         function: call.function.clone(),
         version: call.version,
+        number: call.number,
         event: event.write().into(),
         limits: call.limits,
         config: Arc::clone(&call.config),

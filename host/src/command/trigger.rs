@@ -91,6 +91,9 @@ pub(crate) struct Create {
     /// The stream that takes records that were given up, with the reason.
     #[arg(long, value_name = "NAME")]
     on_failure_stream: Option<String>,
+    /// The ARN of the queue of SQS, topic of SNS or bucket of S3 that is told of them in its place.
+    #[arg(long, value_name = "ARN", conflicts_with = "on_failure_stream")]
+    on_failure_destination: Option<String>,
     /// Give the function the records that Amazon's producer library packed into one.
     #[arg(long)]
     unpack_aggregated_records: bool,
@@ -211,6 +214,7 @@ impl Create {
             json!(self.maximum_record_age_in_seconds),
         );
         set("on_failure_stream", json!(self.on_failure_stream));
+        set("on_failure_destination", json!(self.on_failure_destination));
         if self.unpack_aggregated_records {
             set("unpack_aggregated_records", json!(true));
         }
@@ -274,15 +278,27 @@ fn show(trigger: &Value) -> String {
         format!("\nfilter: {}", printable(pattern))
     });
     let settings = settings::set(trigger);
+    let sent = trigger["destination"].as_object().map(|sent| {
+        let [delivered, failed, waiting] =
+            ["delivered_records", "failed_records", "waiting"].map(|name| &sent[name]);
+        let error = sent["last_error"].as_str();
+        let error = error.map(|error| format!("\ndestination: {}", printable(error)));
+        format!(
+            "\nrecords told of at the destination: {delivered}, given up: {failed}; \
+             failure records that wait: {waiting}{}",
+            error.unwrap_or_default()
+        )
+    });
     let settings = settings.iter().map(|(name, value)| {
         let line = format!("{}: {}", name.replace('_', "-"), cell(value));
         format!("\n{}", printable(&line))
     });
     format!(
-        "{}{}{}\n\n{}{}",
+        "{}{}{}{}\n\n{}{}",
         list(&json!({"triggers": [trigger]})).trim_end(),
         settings.collect::<String>(),
         filters.collect::<String>(),
+        sent.unwrap_or_default(),
         table(HEADER, rows),
         errors.collect::<String>()
     )

@@ -167,6 +167,8 @@ impl World {
             maximum_record_age_in_seconds: -1,
             filter_criteria: Default::default(),
             on_failure_stream: None,
+            on_failure_destination: None,
+            consumer: None,
             unpack_aggregated_records: false,
             function_response_types: Vec::new(),
             enabled: true,

@@ -6,10 +6,15 @@
 mod journal;
 mod lane;
 mod order;
+mod recorder;
 mod samples;
 mod state;
 mod tally;
 mod workers;
 mod world;
 
-pub use self::{workers::Workers, world::Options};
+pub use self::{
+    recorder::{Recorder, RecorderOptions},
+    workers::Workers,
+    world::Options,
+};

@@ -48,6 +48,8 @@ impl PartialEq for Parent {
 #[derive(Debug, Clone)]
 pub(crate) struct Callee {
     pub(crate) version: u64,
+    /// Of a published version.
+    pub(crate) number: Option<u64>,
     pub(crate) limits: Limits,
     pub(crate) config: Arc<BTreeMap<String, String>>,
 }
@@ -62,16 +64,19 @@ impl Spec {
     ) -> Self {
         let function = route.map(|route| route.function);
         let shifted = route.and_then(|route| route.shifted);
-        let both = function
-            .into_iter()
-            .chain(shifted.map(|(function, _)| function));
+        let callees = route.map(|route| Callee::of(route.function, route.number));
+        let more = shifted.map(|(function, shift)| Callee::of(function, Some(shift.number)));
         let settings = &trigger.settings;
         let origin = Origin::new(identity, &settings.stream, &settings.function, shard);
         let origin = Arc::new(origin);
         // A batch has to be short enough for either version.
-        let takes_events = both.clone().any(|function| function.takes_events());
+        let mut both = function
+            .into_iter()
+            .chain(shifted.map(|(function, _)| function));
+        let takes_events = both.any(|function| function.takes_events());
         Self {
             lane: Lane {
+                origin: Arc::clone(&origin),
                 trigger: Arc::clone(trigger),
                 function_version: function.map(|function| function.version),
                 shifted: shifted.map(|(function, shift)| (function.version, shift)),
@@ -92,7 +97,7 @@ impl Spec {
                 .unwrap_or(Position::START),
             // There are ten at most.
             parts: settings.parallelization_factor as u8,
-            callees: both.map(|function| Callee::of(function)).collect(),
+            callees: callees.into_iter().chain(more).collect(),
             parents,
         }
     }
@@ -112,9 +117,10 @@ impl Spec {
 }
 
 impl Callee {
-    fn of(function: &Function) -> Self {
+    fn of(function: &Function, number: Option<u64>) -> Self {
         Self {
             version: function.version,
+            number,
             limits: function.limits,
             config: Arc::new(function.config.clone()),
         }

@@ -55,7 +55,7 @@ const COUNTERS: [Sample; 7] = [
     ),
     (
         "millstream_trigger_dropped_records_total",
-        "Records that were given up without an on_failure_stream.",
+        "Records that were given up with nowhere to go.",
         |sum| sum.tally.dropped as f64,
     ),
 ];

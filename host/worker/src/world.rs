@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use millstream_core::{
     catalog::Catalog,
     event::Identity,
-    port::{Invoke, Log},
+    port::{Invoke, Log, Outbox},
     time::Millis,
 };
 use tokio::sync::watch;
@@ -18,6 +18,9 @@ pub struct Options {
     pub grace: Duration,
     /// Who and where the host is, for events.
     pub identity: Identity,
+    /// Who is told of failure records that a commit handed over; without one they wait for a start
+    /// that has one.
+    pub outbox: Option<Arc<dyn Outbox>>,
 }
 
 impl Default for Options {
@@ -25,6 +28,7 @@ impl Default for Options {
         Self {
             grace: Duration::from_secs(3),
             identity: Identity::default(),
+            outbox: None,
         }
     }
 }

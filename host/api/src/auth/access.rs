@@ -11,6 +11,8 @@ use super::{Asked, AuthFault, Credentials, Signer, claim::Claim, claimed, verify
 const KINESIS: &str = "kinesis";
 /// The service in signatures of requests to Lambda.
 const LAMBDA: &str = "lambda";
+/// The service in signatures of requests to CloudWatch Logs.
+const LOGS: &str = "logs";
 /// The service in signatures of requests to our own interface.
 const MILLSTREAM: &str = "millstream";
 
@@ -57,6 +59,16 @@ impl Access {
         now: Millis,
     ) -> Result<Option<Signer>, AuthFault> {
         self.to(LAMBDA, asked, body, now)
+    }
+
+    /// As [`Access::to_kinesis`], of a request to CloudWatch Logs.
+    pub(crate) fn to_logs(
+        &self,
+        asked: &Asked<'_>,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Option<Signer>, AuthFault> {
+        self.to(LOGS, asked, body, now)
     }
 
     fn to(

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use millstream_core::{
-    catalog::{
-        Function,
-        function::{Qualifier, qualifier::LATEST},
-    },
+    catalog::{Function, function::Qualifier},
     event,
-    port::{EventCall, EventInvoked, Invoke, InvokeError, LogLine},
+    journal::{Ended, RequestId, call::Said, line::version_of},
+    port::{EventCall, EventInvoked, Invoke, InvokeError},
     position::{Position, ShardNumber},
 };
 use serde::Deserialize;
@@ -51,27 +49,40 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> {
         == Some(b"Tail");
     let event = event_of(call.body)?;
     let (version, number) = version(&found);
+    let request = RequestId::random(uuid::Uuid::new_v4().as_u128());
     let asked = EventCall {
+        request,
+        number,
         function: version.name.clone(),
         version: version.version,
         event,
         limits: call.app().modules.held(version.limits),
         config: Arc::new(version.config.clone()),
     };
-    let id = uuid::Uuid::new_v4().to_string();
+    let id = request.to_string();
     match kind {
         Kind::DryRun => Ok(Answer::empty()),
-        Kind::Later => later(call, asked),
+        Kind::Later => {
+            let mut answer = later(call, asked)?;
+            answer.add(REQUEST_ID, &id);
+            Ok(answer)
+        }
         Kind::Now => {
-            let time_ms = asked.limits.time_ms;
-            let memory_bytes = asked.limits.memory_bytes;
+            let (time_ms, memory_bytes) = (asked.limits.time_ms, asked.limits.memory_bytes);
             let invoked = call.app().invoke.event(asked).await.map_err(refused)?;
-            let number = number.map_or(LATEST.to_owned(), |number| number.to_string());
-            let log = is_tail.then(|| log_of(&invoked, &id, &number, memory_bytes));
             let mut answer = told(&invoked, &id, time_ms);
             answer.add(REQUEST_ID, &id);
-            answer.add(EXECUTED, &number);
-            if let Some(log) = log {
+            answer.add(EXECUTED, &version_of(number));
+            if is_tail {
+                let error = invoked.result.as_ref().err();
+                let ended = Ended {
+                    request,
+                    number,
+                    memory_bytes,
+                    usage: invoked.usage,
+                    said: Said::of(&invoked.logs, invoked.logs_dropped, error, time_ms),
+                };
+                let log = ended.text(call.now());
                 answer.add(LOG, &base64_simd::STANDARD.encode_to_string(tail(&log)));
             }
             Ok(answer)
@@ -219,24 +230,6 @@ fn told(invoked: &EventInvoked, id: &str, time_ms: u64) -> Answer {
         answer.add(FAILED, "Unhandled");
     }
     answer
-}
-
-fn log_of(invoked: &EventInvoked, id: &str, version: &str, memory_bytes: u64) -> String {
-    let mut log = format!("START RequestId: {id} Version: {version}\n");
-    for LogLine { message, .. } in &invoked.logs {
-        log += message;
-        log += "\n";
-    }
-    let took = invoked.usage.time_us as f64 / 1000.0;
-    let (memory, used) = (
-        memory_bytes >> 20,
-        invoked.usage.memory_bytes.div_ceil(1 << 20),
-    );
-    log + &format!(
-        "END RequestId: {id}\nREPORT RequestId: {id}\tDuration: {took:.2} ms\t\
-         Billed Duration: {} ms\tMemory Size: {memory} MB\tMax Memory Used: {used} MB\t\n",
-        took.ceil()
-    )
 }
 
 fn tail(log: &str) -> &str {

@@ -83,7 +83,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, Fault> {
         let arn = event_source_arn.as_ref();
         of_function
             && is_here(call, trigger)
-            && arn.is_none_or(|arn| *arn == source::arn(call, &settings.stream))
+            && arn.is_none_or(|arn| *arn == source::of(call, settings))
     };
     let triggers = catalog.triggers().filter(wanted);
     let entries = triggers.map(|trigger| (trigger.name.to_string(), trigger));
@@ -97,10 +97,8 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Answer, Fault> {
     let Which { uuid } = call.input(&[UUID])?;
     let _turn = call.lambda.mappings.lock().await;
     let trigger = found(call, &uuid)?;
-    let mut shown = view::mapping(call, &trigger);
+    let shown = view::changing(call, &trigger, "Deleting");
     let name = trigger.name.clone();
     call.apply(Request::DeleteTrigger { name }).await?;
-    // It is gone already; this is what clients wait for.
-    shown["State"] = "Deleting".into();
     Ok(Answer::of(StatusCode::ACCEPTED, &shown))
 }

@@ -61,7 +61,9 @@ impl Call<'_> {
                 Fault::not_found(format!("Statement {sid} is not found in resource policy."))
             }
             FunctionRefused::Tags(refused) => tags_refused(&refused),
-            FunctionRefused::Routing(_)
+            FunctionRefused::AlreadyAt(_)
+            | FunctionRefused::NothingEarlier
+            | FunctionRefused::Routing(_)
             | FunctionRefused::TooManyVersions
             | FunctionRefused::TooManyAliases
             | FunctionRefused::TooManyStatements => Fault::parameter(refused.to_string()),

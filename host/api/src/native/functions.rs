@@ -1,5 +1,6 @@
 //! Functions: upload, look, delete. Compiling runs on its own; a failed one changes nothing.
 
+pub(super) mod rollback;
 mod settings;
 mod uploads;
 

@@ -14,6 +14,7 @@ use axum::{
 use bytes::Bytes;
 use millstream_core::{
     event::Origin,
+    journal::RequestId,
     name::{FunctionName, StreamName},
     port::{self, Call, Later, ReadError},
 };
@@ -70,7 +71,10 @@ pub(super) async fn post(
         None => StreamName::try_from(PLACEHOLDER)?,
     };
     let origin = Origin::supposed(&app.identity, &stream, &name, now);
+    let request = RequestId::random(uuid::Uuid::new_v4().as_u128());
     let call = Call {
+        request,
+        number: None,
         function: name.clone(),
         version: function.version,
         stream,
@@ -85,5 +89,6 @@ pub(super) async fn post(
         config: Arc::new(function.config.clone()),
     };
     let invoked = app.invoke.dry_run(call).await?;
-    Ok(Json(Answer::of(&name, function.version, &invoked)).into_response())
+    let answer = Answer::of(&name, function.version, request, &invoked);
+    Ok(Json(answer).into_response())
 }

@@ -5,14 +5,9 @@
 mod event;
 mod lanes;
 
-use std::{num::NonZeroU64, sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc};
 
-use axum::{
-    body::Body,
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use bytes::Bytes;
 use futures_util::{
     future::{Either, select, select_all},
@@ -32,11 +27,10 @@ use super::{
     error::NativeError,
     health::Stage,
     input::{Name, Params},
+    sse::{self, BEAT, GOODBYE, HEARTBEAT},
 };
 use crate::app::App;
 
-/// How long nothing is sent before a comment line is, so that dead connections are noticed.
-const HEARTBEAT: Duration = Duration::from_secs(10);
 /// What is read, rendered and held for one client at a time.
 const CHUNK: ReadLimits = ReadLimits {
     records: 1_000,
@@ -99,18 +93,11 @@ pub(super) async fn get(
         lanes,
         app,
     };
-    // A first comment, so that the client knows at once that it follows.
-    let opening = futures_util::stream::iter([Ok(Bytes::from_static(b": following\n\n"))]);
     let events = unfold(tail, async |mut tail| {
         let chunk = tail.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(chunk), tail))
+        Some((chunk, tail))
     });
-    let body = Body::from_stream(futures_util::StreamExt::chain(opening, events));
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    Ok((headers.map(|(k, v)| (k, HeaderValue::from_static(v))), body).into_response())
+    Ok(sse::answer(events))
 }
 
 fn lanes(app: &App, stream: &Stream, query: &Query) -> Result<Vec<Lane>, NativeError> {
@@ -188,14 +175,14 @@ impl Tail {
             }
             if !self.renew() {
                 self.ended = true;
-                return Some(event::failed(&NativeError::no_stream(&self.name)));
+                return Some(sse::failed(&NativeError::no_stream(&self.name)));
             }
             match self.read().await {
                 Ok(Some(events)) => return Some(events),
                 Ok(None) => {}
                 Err(error) => {
                     self.ended = true;
-                    return Some(event::failed(&error.into()));
+                    return Some(sse::failed(&error.into()));
                 }
             }
             match self.wait().await {
@@ -205,14 +192,14 @@ impl Tail {
                     self.changed = control.changed(control.catalog());
                 }
                 Woken::Draining => return Some(self.goodbye()),
-                Woken::Silence => return Some(Bytes::from_static(b":\n\n")),
+                Woken::Silence => return Some(BEAT),
             }
         }
     }
 
     fn goodbye(&mut self) -> Bytes {
         self.ended = true;
-        Bytes::from_static(b": the host is shutting down\n\n")
+        GOODBYE
     }
 
     /// Follows what shards became; whether the stream is still there.

@@ -14,7 +14,7 @@ use millstream_core::{
         Catalog, Refused, Request, Shard, StartingPosition, Stream, Trigger, TriggerSettings,
     },
     name::TriggerName,
-    port::{LaneStatus, PartStatus, ReadError, WindowStatus},
+    port::{LaneStatus, OutboxStatus, PartStatus, ReadError, WindowStatus},
     position::{Position, ShardNumber},
     sequence::SequenceNumber,
     time::Millis,
@@ -37,6 +37,9 @@ struct TriggerView<'a> {
     updated_ms: Millis,
     lag_records: u64,
     shards: Vec<LaneView>,
+    /// What became of failure records, where the trigger has or had somewhere for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<OutboxStatus>,
 }
 
 #[derive(Serialize)]
@@ -73,7 +76,10 @@ struct PartView {
 fn view<'a>(app: &App, catalog: &Catalog, trigger: &'a Trigger) -> TriggerView<'a> {
     let lanes = app.triggers.status(&trigger.name);
     let stream = catalog.living(trigger.settings.stream.as_str());
+    let has_destination = trigger.settings.on_failure_destination.is_some();
     TriggerView {
+        destination: (app.outbox.status(trigger.id))
+            .or_else(|| has_destination.then(OutboxStatus::default)),
         name: &trigger.name,
         state: if trigger.settings.enabled {
             "Enabled"

@@ -198,6 +198,8 @@ async fn a_stream_that_a_trigger_needs_is_not_deleted() {
             maximum_record_age_in_seconds: -1,
             filter_criteria: Default::default(),
             on_failure_stream: None,
+            on_failure_destination: None,
+            consumer: None,
             unpack_aggregated_records: false,
             function_response_types: Vec::new(),
             enabled: true,

@@ -148,7 +148,7 @@ async fn signatures_are_for_lambda() {
 }
 
 /// With a signature that is not right, but well formed.
-fn signed(mut request: Request<Body>, service: &str, region: &str) -> Request<Body> {
+pub(crate) fn signed(mut request: Request<Body>, service: &str, region: &str) -> Request<Body> {
     let signature = format!(
         "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/{region}/{service}/aws4_request, \
          SignedHeaders=host;x-amz-date, Signature={}",

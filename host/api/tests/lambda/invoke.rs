@@ -99,6 +99,52 @@ async fn an_event_is_handed_over_while_nobody_waits() {
 }
 
 #[tokio::test]
+async fn what_an_event_logs_is_found_under_the_id_of_the_answer() {
+    let world = with_function("f").await;
+    let late = || {
+        Ok(invoked(Err(GuestError::Limit {
+            limit: "time_ms",
+            message: "stopped".into(),
+        })))
+    };
+    for (headers, status) in [
+        ([("x-amz-log-type", "Tail")], 200),
+        ([("x-amz-invocation-type", "Event")], 202),
+    ] {
+        world.runtime.next_event(move |_| late());
+        let answer = invoke(&world, "f", &headers, "1").await;
+        answer.ok(status);
+        let id = answer.headers["x-amzn-requestid"].to_str().unwrap();
+        let start = format!("START RequestId: {id} Version: $LATEST");
+        let path = format!("/v1/functions/f/logs?filter=%22{id}%22");
+        let lines = loop {
+            let logs = crate::native::client::get(&world.router, &path).await;
+            let lines = logs.expect(200)["lines"].as_array().unwrap().clone();
+            if !lines.is_empty() {
+                break lines;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(lines[0]["message"], start);
+        let late = lines[1]["message"].as_str().unwrap();
+        assert_eq!(
+            late,
+            format!("2023-11-14T22:13:20.000Z {id} Task timed out after 3.00 seconds")
+        );
+        if status == 200 {
+            let tail = answer.headers["x-amz-log-result"].as_bytes();
+            let tail = base64_simd::STANDARD.decode_to_vec(tail).unwrap();
+            let tail = String::from_utf8(tail).unwrap();
+            assert!(
+                tail.starts_with(&format!("{start}\na line\n{late}\nEND ")),
+                "{tail}"
+            );
+            assert!(tail.ends_with("\tStatus: timeout\t\n"), "{tail}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_tells_whether_a_function_is_there() {
     let world = with_function("f").await;
     let dry = [("x-amz-invocation-type", "DryRun")];

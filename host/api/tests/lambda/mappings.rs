@@ -1,7 +1,14 @@
 //! Event source mappings: created, looked at, changed, deleted, and every error that Amazon has.
 
 use axum::{body::Body, http::Request};
-use millstream_core::{catalog::StartingPosition, port::LaneStatus, position::Position};
+use millstream_core::{
+    catalog::{
+        Request as Change, StartingPosition, StreamChange,
+        stream::{ConsumerChange, Tags},
+    },
+    port::LaneStatus,
+    position::Position,
+};
 use serde_json::{Value, json};
 
 use super::client::{
@@ -33,17 +40,19 @@ async fn a_mapping_shows_as_amazons_do() {
     let made = post(&world, MAPPINGS, asked()).await.ok(202);
     let uuid = made["UUID"].as_str().unwrap();
     let arn = format!("arn:aws:lambda:us-east-1:123456789012:event-source-mapping:{uuid}");
-    let expected = json!({
+    let mut expected = json!({
         "BatchSize": 100, "BisectBatchOnFunctionError": false,
         "DestinationConfig": {"OnFailure": {}}, "EventSourceArn": stream_arn("s"),
         "EventSourceMappingArn": arn, "FunctionArn": function_arn("f"),
         "FunctionResponseTypes": [], "LastModified": 1_700_000_000.0,
         "LastProcessingResult": "No records processed", "MaximumBatchingWindowInSeconds": 0,
         "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "ParallelizationFactor": 1,
-        "StartingPosition": "LATEST", "State": "Enabled", "StateTransitionReason": "User action",
+        "StartingPosition": "LATEST", "State": "Creating", "StateTransitionReason": "User action",
         "TumblingWindowInSeconds": 0, "UUID": uuid,
     });
     assert_eq!(made, expected);
+    // It is in effect already.
+    expected["State"] = json!("Enabled");
     let path = format!("{MAPPINGS}/{uuid}");
     assert_eq!(get(&world, &path).await.ok(200), expected);
     for path in [MAPPINGS, "/2015-03-31/event-source-mappings/"] {
@@ -78,7 +87,7 @@ async fn every_setting_is_taken_and_changed() {
             assert_eq!(&made[name], value, "{name}");
         }
     }
-    assert_eq!(made["State"], "Disabled");
+    assert_eq!(made["State"], "Creating");
     let catalog = world.app.control.catalog();
     let trigger = catalog.triggers().next().unwrap();
     assert_eq!(
@@ -100,9 +109,19 @@ async fn every_setting_is_taken_and_changed() {
         .ok(202);
     assert_eq!(
         (&changed["BatchSize"], &changed["State"]),
-        (&json!(8), &json!("Enabled"))
+        (&json!(8), &json!("Enabling"))
     );
     assert_eq!(changed["MaximumRetryAttempts"], 2);
+    assert_eq!(get(&world, &path).await.ok(200)["State"], "Enabled");
+    for (change, state, then) in [
+        (json!({"BatchSize": 9}), "Updating", "Enabled"),
+        (json!({"Enabled": false}), "Disabling", "Disabled"),
+        (json!({"BatchSize": 9}), "Updating", "Disabled"),
+    ] {
+        let changed = put(&world, &path, change).await.ok(202);
+        assert_eq!(changed["State"], state);
+        assert_eq!(get(&world, &path).await.ok(200)["State"], then);
+    }
     let cleared = json!({"FilterCriteria": {}, "DestinationConfig": {"OnFailure": {}}});
     let changed = put(&world, &path, cleared).await.ok(202);
     assert!(changed.get("FilterCriteria").is_none());
@@ -171,12 +190,34 @@ async fn refusals_are_amazons() {
 }
 
 #[tokio::test]
-async fn destinations_outside_the_host_are_refused() {
+async fn a_destination_is_a_queue_a_topic_or_a_bucket() {
     let world = world().await;
+    let made = post(&world, MAPPINGS, asked()).await.ok(202);
+    let path = format!("{MAPPINGS}/{}", made["UUID"].as_str().unwrap());
     for arn in [
         "arn:aws:sqs:us-east-1:123456789012:q",
         "arn:aws:sns:us-east-1:123456789012:t",
         "arn:aws:s3:::bucket",
+        &stream_arn("dead"),
+        "arn:aws:sqs:eu-west-1:123456789012:q.fifo",
+    ] {
+        let config = json!({"OnFailure": {"Destination": arn}});
+        let changed = put(&world, &path, json!({"DestinationConfig": config})).await;
+        assert_eq!(changed.ok(202)["DestinationConfig"], config);
+    }
+    let cleared = json!({"DestinationConfig": {"OnFailure": {"Destination": ""}}});
+    let changed = put(&world, &path, cleared).await.ok(202);
+    assert_eq!(changed["DestinationConfig"], json!({"OnFailure": {}}));
+}
+
+#[tokio::test]
+async fn other_destinations_are_refused() {
+    let world = world().await;
+    for arn in [
+        "arn:aws:lambda:us-east-1:123456789012:function:f",
+        "arn:aws:sns:us-east-1:123456789012:t:subscription",
+        "arn:aws:s3:::bucket/prefix",
+        "kafka://topic",
     ] {
         let asked = with(
             "DestinationConfig",
@@ -290,6 +331,14 @@ async fn the_last_result_is_that_of_the_lanes() {
     for (lane, result) in [
         (lane(1, None), "OK"),
         (lane(1, Some("it failed")), "PROBLEM: Function call failed"),
+        (
+            LaneStatus {
+                dead_letters: 1,
+                ..lane(0, None)
+            },
+            "PROBLEM: Function call failed",
+        ),
+        (lane(0, None), "No records processed"),
     ] {
         *world.lanes.0.lock().unwrap() = vec![lane];
         let shown = get(&world, &path).await.ok(200);
@@ -306,4 +355,69 @@ async fn unknown_mappings_are_not_found() {
     get(&world, &path).await.is(404, name, message);
     put(&world, &path, json!({})).await.is(404, name, message);
     delete(&world, &path).await.is(404, name, message);
+}
+
+#[tokio::test]
+async fn a_consumer_is_a_source_that_shows_as_itself() {
+    let world = world().await;
+    let register = || Change::ChangeStream {
+        name: "s".try_into().unwrap(),
+        change: StreamChange::Consumer(
+            "c".try_into().unwrap(),
+            ConsumerChange::Register(Tags::new()),
+        ),
+    };
+    world.app.control.apply(register()).await.unwrap();
+    let seconds = world.app.control.catalog().stream("s").unwrap().consumers["c"]
+        .created
+        .seconds();
+    let arn = format!("{}/consumer/c:{seconds}", stream_arn("s"));
+    let asked_of = |arn: &str| with("EventSourceArn", json!(arn));
+    let made = post(&world, MAPPINGS, asked_of(&arn)).await.ok(202);
+    assert_eq!(made["EventSourceArn"], arn);
+    let trigger = world
+        .app
+        .control
+        .catalog()
+        .triggers()
+        .next()
+        .cloned()
+        .unwrap();
+    assert_eq!(trigger.settings.stream.as_str(), "s");
+    post(&world, MAPPINGS, asked_of(&arn)).await.is(
+        409,
+        "ResourceConflictException",
+        &format!(
+            "The event source arn (\" {arn} \") and function (\" f \") provided mapping already \
+             exists. Please update or delete the existing mapping with UUID {}",
+            made["UUID"].as_str().unwrap()
+        ),
+    );
+    // The stream itself is another source.
+    post(&world, MAPPINGS, asked()).await.ok(202);
+    for (of, count) in [(arn.clone(), 1), (stream_arn("s"), 1), (stream_arn("t"), 0)] {
+        let listed = get(&world, &format!("{MAPPINGS}?EventSourceArn={of}")).await;
+        let listed = listed.ok(200)["EventSourceMappings"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(listed, count, "{of}");
+    }
+    for bad in ["other:1", "c:1", "c", "c:x", ""] {
+        let arn = format!("{}/consumer/{bad}", stream_arn("s"));
+        post(&world, MAPPINGS, asked_of(&arn)).await.is(
+            400,
+            "InvalidParameterValueException",
+            &format!("Stream consumer not found: {arn}"),
+        );
+    }
+    // A mapping outlives the consumer that it was made for.
+    let deregister = Change::ChangeStream {
+        name: "s".try_into().unwrap(),
+        change: StreamChange::Consumer("c".try_into().unwrap(), ConsumerChange::Deregister),
+    };
+    world.app.control.apply(deregister).await.unwrap();
+    let path = format!("{MAPPINGS}/{}", made["UUID"].as_str().unwrap());
+    let changed = put(&world, &path, json!({"BatchSize": 8})).await.ok(202);
+    assert_eq!(changed["EventSourceArn"], arn);
 }

@@ -111,8 +111,9 @@ async fn conditions_of_a_client_must_hold() {
 async fn modules_of_published_versions_stay_in_the_log() {
     let world = with_function("f").await;
     publish(&world, json!({})).await;
-    update(&world, "two").await;
-    update(&world, "three").await;
+    for script in ["two", "three", "four"] {
+        update(&world, script).await;
+    }
     let stored = |script: &str| {
         let key = millstream_core::catalog::key::module(&format!("hash of \0asm {script}"));
         let log = world.app.log.clone();
@@ -120,9 +121,13 @@ async fn modules_of_published_versions_stay_in_the_log() {
     };
     assert!(stored("one").await);
     assert!(!stored("two").await);
+    // What a rollback goes back to.
     assert!(stored("three").await);
+    assert!(stored("four").await);
     delete(&world, &format!("{FUNCTIONS}/f:1")).await.ok(204);
     assert!(!stored("one").await);
+    delete(&world, &format!("{FUNCTIONS}/f")).await.ok(204);
+    assert!(!stored("three").await && !stored("four").await);
 }
 
 #[tokio::test]
@@ -136,8 +141,9 @@ async fn a_mapping_may_name_a_version() {
         "Function does not exist",
     );
     publish(&world, json!({})).await;
-    let made = post(&world, MAPPINGS, asked("f:1")).await.ok(202);
+    let mut made = post(&world, MAPPINGS, asked("f:1")).await.ok(202);
     assert_eq!(made["FunctionArn"], function_arn("f:1"));
+    made["State"] = json!("Enabled");
     let other = post(&world, MAPPINGS, asked("f")).await.ok(202);
     assert_eq!(other["FunctionArn"], function_arn("f"));
     let listed = get(&world, &format!("{MAPPINGS}?FunctionName=f:1")).await;

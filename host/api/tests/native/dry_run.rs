@@ -150,8 +150,11 @@ async fn the_answer_shows_all_that_would_change() {
     });
     let commits = world.model.commits();
     let answer = invoke(&world, &json!({"records": [{"text": "x"}, {"text": "y"}]})).await;
+    let shown = answer.expect(200);
+    let request_id = shown["request_id"].as_str().unwrap();
+    assert_eq!(request_id.len(), 36);
     let expected = json!({
-        "function": "f", "version": 1,
+        "function": "f", "version": 1, "request_id": request_id,
         "outputs": [{"stream": "events", "records": [
             {"partition_key": "k1", "text": "text"}, {"partition_key": "k2", "data": "/w=="},
         ]}],
@@ -169,7 +172,7 @@ async fn the_answer_shows_all_that_would_change() {
         ],
         "logs_dropped": 5, "memory_bytes": 65536, "time_us": 12,
     });
-    assert_eq!(answer.expect(200), expected);
+    assert_eq!(shown, expected);
     assert_eq!(world.model.commits(), commits, "nothing is committed");
 }
 

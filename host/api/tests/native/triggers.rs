@@ -160,6 +160,41 @@ async fn a_setting_out_of_range_is_named() {
 }
 
 #[tokio::test]
+async fn records_that_are_given_up_go_to_a_stream_or_to_a_destination() {
+    let world = world().await;
+    let mut settings = settings("LATEST");
+    let arn = "arn:aws:sqs:us-east-1:123456789012:q";
+    settings["on_failure_destination"] = json!(arn);
+    let made = set(&world, &settings).await.expect(201);
+    assert_eq!(made["on_failure_destination"], arn);
+    let nothing = json!({"delivered_records": 0, "failed_records": 0, "failed_attempts": 0,
+        "waiting": 0, "last_error": null});
+    assert_eq!(made["destination"], nothing);
+    settings["on_failure_stream"] = json!("dead");
+    let message = set(&world, &settings).await;
+    let message = message.expect_error(400, "invalid_setting");
+    assert!(message.contains("on_failure_destination"), "{message}");
+    settings["on_failure_stream"] = json!(null);
+    settings["on_failure_destination"] = json!("q");
+    let message = set(&world, &settings).await;
+    let message = message.expect_error(400, "bad_request");
+    assert!(message.contains("ARN"), "{message}");
+}
+
+#[tokio::test]
+async fn a_trigger_is_made_for_a_registered_consumer_or_for_none() {
+    let world = world().await;
+    let mut settings = settings("LATEST");
+    settings["consumer"] = json!("c:1");
+    let answer = set(&world, &settings).await;
+    assert!(answer.status.is_client_error(), "{answer:?}");
+    settings["consumer"] = json!("c");
+    let message = set(&world, &settings).await;
+    let message = message.expect_error(400, "bad_request");
+    assert!(message.contains("NAME:SECONDS"), "{message}");
+}
+
+#[tokio::test]
 async fn a_setting_of_the_wrong_kind_is_named() {
     let world = world().await;
     for (name, value) in [

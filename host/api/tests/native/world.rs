@@ -19,7 +19,7 @@ use millstream_core::{
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
-use crate::model::Model;
+use crate::{logs::recorder, model::Model};
 
 /// A host in memory.
 #[derive(Debug)]
@@ -40,9 +40,11 @@ impl World {
         });
         let runtime = Arc::new(Runtime::default());
         let lanes = Arc::new(Lanes::default());
+        let recorder = recorder(Arc::clone(&runtime) as _);
         let app = App {
             modules: Arc::clone(&compiler) as _,
-            invoke: Arc::clone(&runtime) as _,
+            invoke: Arc::clone(&recorder) as _,
+            journals: recorder,
             triggers: Arc::clone(&lanes) as _,
             host: Arc::new(Disk),
             ..model.app()

@@ -1,5 +1,6 @@
-//! Channels over a real log and a directory: what comes out is what was put in.
+//! Channels and outboxes over a real log: what comes out is what was put in.
 
 mod deliver;
+mod outbox;
 mod wait;
 mod world;

@@ -367,6 +367,7 @@ impl Catalog {
                 }
             }
             None => {
+                self.check_consumer(&settings, now)?;
                 next.counters.next_trigger += 1;
                 let id = next.counters.next_trigger;
                 Trigger {
@@ -386,6 +387,18 @@ impl Catalog {
         ];
         next.triggers.insert(name, Arc::new(trigger));
         Ok(Change::of(next, puts, before.is_none()))
+    }
+
+    /// A consumer that a new trigger is made for is registered.
+    fn check_consumer(&self, settings: &TriggerSettings, now: Millis) -> Result<(), Refused> {
+        let (Some(id), Some(stream)) = (&settings.consumer, self.living(settings.stream.as_str()))
+        else {
+            return Ok(());
+        };
+        if id.is_of(stream, now) {
+            return Ok(());
+        }
+        Err(ConsumerRefused::None(id.name.clone()).into())
     }
 
     fn change_trigger(
@@ -433,6 +446,9 @@ impl Change {
 fn fixed_settings(before: &TriggerSettings, after: &TriggerSettings) -> Result<(), Refused> {
     if before.stream != after.stream {
         return Err(Refused::Fixed("stream"));
+    }
+    if before.consumer != after.consumer {
+        return Err(Refused::Fixed("consumer"));
     }
     let start = |s: &TriggerSettings| (s.starting_position, s.starting_position_timestamp);
     if start(before) != start(after) {

@@ -5,6 +5,7 @@ pub mod change;
 pub mod permission;
 pub mod qualifier;
 mod revision;
+pub mod rollback;
 mod upload;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -53,6 +54,9 @@ pub struct Function {
     /// The number of the version that was published last; numbers of deleted ones are not given again.
     #[serde(default)]
     pub last_published: u64,
+    /// How it was before its present upload; that has no versions itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Arc<Function>>,
     /// Names for versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<AliasName, Alias>,
@@ -107,6 +111,8 @@ pub struct Package {
 pub struct Route<'a> {
     /// What is called.
     pub function: &'a Arc<Function>,
+    /// Its number, where it is a published version.
+    pub number: Option<u64>,
     /// What a part of the batches goes to in its place.
     pub shifted: Option<(&'a Arc<Function>, Shift)>,
 }
@@ -132,6 +138,7 @@ impl Function {
             revision: version,
             published: BTreeMap::new(),
             last_published: 0,
+            previous: None,
             aliases: BTreeMap::new(),
             concurrency: None,
             tags: Tags::new(),
@@ -178,6 +185,12 @@ impl Function {
         self.module.world == COMMAND_WORLD
     }
 
+    /// The modules that must be kept: those of all uploads, and the one to go back to.
+    pub fn modules(&self) -> impl Iterator<Item = &ModuleInfo> {
+        let previous = self.previous.iter().map(|previous| &previous.module);
+        self.uploads().map(|(_, module)| module).chain(previous)
+    }
+
     /// This function and its published versions: each upload that must stay callable.
     pub fn uploads(&self) -> impl Iterator<Item = (u64, &ModuleInfo)> {
         let published = self.published.values();
@@ -204,6 +217,7 @@ pub fn route<'a>(function: &'a Arc<Function>, qualifier: Option<&Qualifier>) -> 
     let shifted = shift.and_then(|shift| Some((at(Some(shift.number))?, shift)));
     Some(Route {
         function: at(number)?,
+        number,
         shifted,
     })
 }

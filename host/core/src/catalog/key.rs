@@ -1,5 +1,5 @@
 //! The families of keys in the log's key space: `c/` catalog, `l/` lanes, `x/` state, `m/` modules,
-//! `q/` queues, `h/` channels.
+//! `q/` queues, `h/` channels, `o/` failure records that wait to be sent.
 //!
 //! Beside them stands the one key of [`crate::read::token::STORED_AT`].
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     name::{ChannelName, FunctionName, QueueName, StreamName, TriggerName},
-    position::ShardNumber,
+    position::{Position, ShardNumber},
 };
 
 /// The prefix of all catalog entries.
@@ -17,6 +17,9 @@ pub const CATALOG: &[u8] = b"c/";
 pub const LANES: &[u8] = b"l/";
 /// The prefix of all channels' positions.
 pub const CHANNELS: &[u8] = b"h/";
+
+/// The prefix of all failure records that wait to be sent.
+pub const OUTBOX: &[u8] = b"o/";
 
 /// Numbers that are never given twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +152,27 @@ pub fn channel_positions_of(channel: u64) -> Bytes {
     prefixed(CHANNELS, channel)
 }
 
+/// Where an entry of a trigger's outbox is kept that begins with the record at `first`. Its size stands
+/// at the end, so that a start need not read the entries to know how much waits.
+#[must_use]
+pub fn outbox(trigger: u64, shard: ShardNumber, first: Position, bytes: usize) -> Bytes {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let mut key = prefixed(OUTBOX, trigger).to_vec();
+    key.extend_from_slice(&shard.0.to_be_bytes());
+    key.extend_from_slice(&first.0.to_be_bytes());
+    key.extend_from_slice(&bytes.to_be_bytes());
+    key.into()
+}
+
+/// The trigger that such a key names, and the entry's size.
+#[must_use]
+pub fn outbox_entry(key: &[u8]) -> Option<(u64, usize)> {
+    let (trigger, rest) = key.strip_prefix(OUTBOX)?.split_first_chunk::<8>()?;
+    let (_, bytes) = rest.split_last_chunk::<4>()?;
+    let bytes = u32::from_be_bytes(*bytes) as usize;
+    Some((u64::from_be_bytes(*trigger), bytes))
+}
+
 fn prefixed(family: &[u8], id: u64) -> Bytes {
     [family, &id.to_be_bytes()].concat().into()
 }
@@ -179,5 +203,15 @@ mod tests {
         assert!(state(1, ShardNumber(2), "k").starts_with(&states_of(1)));
         assert!(lane(1, ShardNumber(2)).starts_with(&lanes_of(1)));
         assert_ne!(state(1, ShardNumber(2), "k"), state(1, ShardNumber(3), "k"));
+    }
+
+    #[test]
+    fn an_entry_of_the_outbox_names_its_trigger_and_its_size() {
+        let key = outbox(7, ShardNumber(2), Position(9), 500);
+        assert_eq!(outbox_entry(&key), Some((7, 500)));
+        assert_eq!(outbox_entry(&lane(7, ShardNumber(2))), None);
+        assert_eq!(outbox_entry(b"o/short"), None);
+        let later = outbox(7, ShardNumber(2), Position(10), 1);
+        assert!(key < later, "entries are in the order of their records");
     }
 }

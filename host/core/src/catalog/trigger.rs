@@ -1,20 +1,20 @@
 //! A trigger, which Lambda calls an event source mapping: its settings and where it starts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
     function::{Function, Qualifier, is_uuid, uuid},
-    stream::Tags,
+    stream::{Stream, Tags},
 };
 use crate::{
     limit,
-    name::{FunctionName, StreamName, TriggerName},
+    name::{ConsumerName, FunctionName, StreamName, TriggerName},
     position::{Position, ShardNumber},
     time::Millis,
-    trigger::FilterCriteria,
+    trigger::{Destination, FilterCriteria},
 };
 
 /// Where a new trigger begins.
@@ -36,12 +36,70 @@ pub enum FunctionResponseType {
     ReportBatchItemFailures,
 }
 
+/// A registered consumer, as its ARN tells it from an older one of the same name: `NAME:SECONDS`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ConsumerId {
+    /// Its name.
+    pub name: ConsumerName,
+    /// The second in which it was registered.
+    pub registered: u64,
+}
+
+/// Something that is no [`ConsumerId`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is not a consumer's name with the second of its registration, as in `NAME:SECONDS`")]
+pub struct InvalidConsumerError(String);
+
+impl TryFrom<String> for ConsumerId {
+    type Error = InvalidConsumerError;
+
+    fn try_from(text: String) -> Result<Self, InvalidConsumerError> {
+        let parsed = text.rsplit_once(':').and_then(|(name, registered)| {
+            let id = Self {
+                name: name.try_into().ok()?,
+                registered: registered.parse().ok()?,
+            };
+            // No sign and no leading zero: each consumer has one id.
+            (id.to_string() == text).then_some(id)
+        });
+        parsed.ok_or(InvalidConsumerError(text))
+    }
+}
+
+impl From<ConsumerId> for String {
+    fn from(id: ConsumerId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for ConsumerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.registered)
+    }
+}
+
+impl ConsumerId {
+    /// Whether that consumer of `stream` is registered at `now`.
+    #[must_use]
+    pub fn is_of(&self, stream: &Stream, now: Millis) -> bool {
+        let found = stream.consumers.get(&self.name);
+        found.is_some_and(|consumer| {
+            !consumer.is_gone(now) && consumer.created.seconds() == self.registered
+        })
+    }
+}
+
 /// Lambda's settings, by Lambda's names in snake case, with Lambda's defaults and ranges; one is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerSettings {
     /// The stream to read.
     pub stream: StreamName,
+    /// The registered consumer of the stream that it was made for. It reads the stream as any other does,
+    /// also when that consumer is deregistered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<ConsumerId>,
     /// The function to call.
     pub function: FunctionName,
     /// Which of its versions; none is the function as it is now.
@@ -76,6 +134,9 @@ pub struct TriggerSettings {
     /// The stream that takes the records that were given up, with the reason.
     #[serde(default)]
     pub on_failure_stream: Option<StreamName>,
+    /// The queue, topic or bucket of AWS that is told of such records in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure_destination: Option<Destination>,
     /// Whether the function gets the user records that Amazon's producer library packed into one
     /// record. Ours: Lambda leaves that to the function.
     #[serde(default)]
@@ -143,6 +204,12 @@ pub struct SettingError {
 }
 
 impl TriggerSettings {
+    /// Whether records that are given up go anywhere.
+    #[must_use]
+    pub fn has_on_failure(&self) -> bool {
+        self.on_failure_stream.is_some() || self.on_failure_destination.is_some()
+    }
+
     /// Whether an answer to an event says which records failed.
     #[must_use]
     pub fn reports_failures(&self) -> bool {
@@ -236,6 +303,10 @@ impl TriggerSettings {
         if self.on_failure_stream.as_ref() == Some(&self.stream) {
             let allowed = "it must not be the stream that the trigger reads";
             return error("on_failure_stream", &self.stream, allowed);
+        }
+        if let (Some(stream), Some(_)) = (&self.on_failure_stream, &self.on_failure_destination) {
+            let allowed = "it goes with no on_failure_destination";
+            return error("on_failure_stream", stream, allowed);
         }
         Ok(())
     }

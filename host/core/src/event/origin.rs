@@ -1,7 +1,7 @@
 //! Where records come from, in the words of an event: all that its records have in common.
 
 use crate::{
-    catalog::{Shard, Stream},
+    catalog::{Qualifier, Shard, Stream},
     name::{FunctionName, StreamName},
     position::{Position, ShardNumber},
     sequence::SequenceNumber,
@@ -30,6 +30,8 @@ impl Default for Identity {
 /// Where the records of a batch come from. The parts that each record repeats are rendered once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
+    account: String,
+    region: String,
     shard_id: String,
     /// The shard's creation, in seconds since 1970.
     created: u64,
@@ -60,6 +62,8 @@ impl Origin {
         let role_arn = format!("arn:aws:iam::{account}:role/{function}");
         let shard_id = shard.id();
         Self {
+            account: account.clone(),
+            region: region.to_owned(),
             middle: format!(
                 "}},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\",\"eventID\":\"{shard_id}:"
             ),
@@ -99,6 +103,19 @@ impl Origin {
     #[must_use]
     pub fn stream_arn(&self) -> &str {
         &self.stream_arn
+    }
+
+    /// A function's ARN, with the version or alias that is meant.
+    #[must_use]
+    pub fn function_arn(&self, function: &FunctionName, qualifier: Option<&Qualifier>) -> String {
+        let Self {
+            account, region, ..
+        } = self;
+        let arn = format!("arn:aws:lambda:{region}:{account}:function:{function}");
+        match qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
     }
 
     /// The sequence number of the record at `position`.

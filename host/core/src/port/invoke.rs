@@ -12,6 +12,7 @@ use super::{Later, ReadError};
 use crate::{
     batch::{Columns, Output},
     event::{Origin, Window},
+    journal::RequestId,
     name::{FunctionName, StreamName},
 };
 
@@ -70,10 +71,14 @@ pub trait State: Send + Sync + fmt::Debug {
 /// One invocation of a function with a batch.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// Its id.
+    pub request: RequestId,
     /// The function.
     pub function: FunctionName,
     /// Which of its uploads.
     pub version: u64,
+    /// The published version that this is; none is the function as it is.
+    pub number: Option<u64>,
     /// The stream that the records come from.
     pub stream: StreamName,
     /// As in Kinesis: `shardId-000000000000`.
@@ -99,10 +104,14 @@ pub struct Call {
 /// One invocation of a function that takes events, with any event.
 #[derive(Debug, Clone)]
 pub struct EventCall {
+    /// Its id.
+    pub request: RequestId,
     /// The function.
     pub function: FunctionName,
     /// Which of its uploads.
     pub version: u64,
+    /// The published version that this is; none is the function as it is.
+    pub number: Option<u64>,
     /// What it reads.
     pub event: Bytes,
     /// What the guest may use.

@@ -44,6 +44,9 @@ pub struct Pending {
     /// Whether the rest of it goes to the dead letters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub given_up: bool,
+    /// Whether the function came to its end the last time, and it is its answer that failed the batch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reported: bool,
 }
 
 impl Pending {
@@ -55,6 +58,7 @@ impl Pending {
             attempts: 0,
             error: None,
             given_up: false,
+            reported: false,
         }
     }
 }
@@ -147,15 +151,16 @@ mod tests {
         #[test]
         fn what_is_stored_is_read(
             next: u64,
-            pending in prop::option::of((any::<u64>(), any::<u32>(), prop::option::of(".*"), any::<bool>())),
+            pending in prop::option::of((any::<u64>(), any::<u32>(), prop::option::of(".*"), any::<bool>(), any::<bool>())),
             splits in prop::collection::vec(any::<u64>().prop_map(Position), 0..5),
             window in prop::option::of((any::<u64>(), any::<u64>(), ".*", prop::option::of(any::<u64>()), any::<u32>())),
         ) {
-            let pending = pending.map(|(end, attempts, error, given_up)| Pending {
+            let pending = pending.map(|(end, attempts, error, given_up, reported)| Pending {
                 end: Position(end),
                 attempts,
                 error: error.map(Arc::from),
                 given_up,
+                reported,
             });
             let window = window.map(|(start, end, state, until, attempts)| OpenWindow {
                 start: Millis(start),

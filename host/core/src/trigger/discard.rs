@@ -38,6 +38,8 @@ pub struct Discards {
     pub reason: Reason,
     /// How often the batch was tried.
     pub attempts: u32,
+    /// Whether the function came to its end the last time, and said itself what failed.
+    pub reported: bool,
     /// When that was decided.
     pub failed: Millis,
 }
@@ -124,6 +126,7 @@ mod tests {
     use crate::{
         block::Slice,
         catalog::{Stream, Trigger},
+        event::{Identity, Origin},
         position::{Position, ShardNumber},
     };
 
@@ -134,7 +137,10 @@ mod tests {
         }))
         .unwrap();
         let stream = Stream::new("s".try_into().unwrap(), 1, ShardNumber(3), Millis(5_000));
+        let (function, shard) = (&trigger.settings.function, &stream.shards[0]);
+        let origin = Origin::new(&Identity::default(), &stream.name, function, shard);
         Lane {
+            origin: Arc::new(origin),
             trigger: Arc::new(trigger),
             function_version: Some(9),
             shifted: None,
@@ -170,6 +176,7 @@ mod tests {
                 .collect(),
             reason: Reason::Rejected,
             attempts: 2,
+            reported: true,
             failed: Millis(7_000),
         }
     }

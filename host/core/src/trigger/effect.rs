@@ -1,5 +1,5 @@
-//! What becomes durable at once: a batch's outputs, its state writes, its dead letters and the
-//! checkpoint that moves past it. Nothing else makes a lane's commits.
+//! What becomes durable at once: a batch's outputs, its state writes, its dead letters or failure
+//! records, and the checkpoint that moves past it. Nothing else makes a lane's commits.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,6 +10,7 @@ use super::{
     batch::Batch,
     checkpoint::Checkpoint,
     discard::{Discards, Reason},
+    outbox::entry,
     share::Share,
     window::OpenWindow,
 };
@@ -17,6 +18,7 @@ use crate::{
     batch::Output,
     block::{Block, BlockBuilder},
     catalog::{Catalog, Shard, Stream, Trigger, function::Shift, key},
+    event::Origin,
     limit,
     name::StreamName,
     planted::Bug,
@@ -37,6 +39,8 @@ pub struct Lane {
     pub shard: Shard,
     /// Which part.
     pub share: Share,
+    /// Where its records come from, in the words of an event.
+    pub origin: Arc<Origin>,
 }
 
 impl Lane {
@@ -173,6 +177,18 @@ impl Effects {
             }
         }
         let (trigger, shard) = (lane.trigger.id, lane.shard.number);
+        if let Some(discards) = &self.discards {
+            let settings = &lane.trigger.settings;
+            let function = catalog.function(settings.function.as_str());
+            let stream = catalog.stream(settings.stream.as_str());
+            let entries = entry::puts(
+                discards,
+                lane,
+                function.map(|function| &**function),
+                stream.map(|stream| &**stream),
+            );
+            commit.puts.extend(entries);
+        }
         commit.puts.reserve(self.writes.len() + 1);
         let writes = self.writes.iter().filter(|_| !Bug::StateLost.is_here());
         commit.puts.extend(writes.map(|(name, value)| Put {

@@ -11,6 +11,9 @@ use crate::{
     position::Position,
 };
 
+/// Dead letters of one commit at most, so that they fit into it even where each goes to another shard.
+const DISCARDS_AT_ONCE: usize = 500;
+
 /// Which records are delivered, how batches are cut and when a record is given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -26,6 +29,8 @@ pub struct Policy {
     pub bisect: bool,
     /// How old a record may be when it is delivered; none: of any age.
     pub age_ms: Option<u64>,
+    /// Records that are given up in one commit at most.
+    pub discards_at_once: usize,
     /// Whether the function gets what aggregated records hold, in place of them.
     pub unpacks: bool,
     /// Which records are delivered; none: all.
@@ -53,6 +58,11 @@ impl Policy {
             retries: u32::try_from(settings.maximum_retry_attempts).ok(),
             bisect: settings.bisect_batch_on_function_error,
             age_ms: age.map(|seconds| seconds * 1000),
+            discards_at_once: match settings.on_failure_destination {
+                // Its failure records tell of many at once.
+                Some(_) => usize::MAX,
+                None => DISCARDS_AT_ONCE,
+            },
             unpacks: settings.unpack_aggregated_records,
             sieve: Sieve::new(&settings.filter_criteria, shard, share).map(Arc::new),
             events: None,

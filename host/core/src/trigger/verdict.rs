@@ -40,6 +40,8 @@ pub enum Blame {
     First,
     /// Nobody knows.
     Batch,
+    /// Nobody knows either: the function came to its end, and what it answered fails all of them.
+    Answer,
 }
 
 /// Judges the answer to a batch of `records` records.
@@ -50,7 +52,13 @@ pub fn judge(
 ) -> Judgement {
     let mut verdict = match result {
         Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) => return failed(error.to_string()),
+        Ok(Err(error)) => {
+            let blame = match error {
+                GuestError::Invalid { .. } => Blame::Answer,
+                _ => Blame::Batch,
+            };
+            return failed(error.to_string(), blame);
+        }
         Err(error) => {
             return Judgement::NotCalled {
                 was_busy: error == InvokeError::Throttled,
@@ -59,7 +67,7 @@ pub fn judge(
         }
     };
     if let Some(what) = disorder(&verdict.failures, records) {
-        return failed(what);
+        return failed(what, Blame::Answer);
     }
     let is_retry = |failure: &RecordFailure| failure.disposition == Disposition::Retry;
     let Some(at) = verdict.failures.iter().position(is_retry) else {
@@ -84,11 +92,8 @@ pub fn judge(
     Judgement::Progress { until, verdict }
 }
 
-fn failed(error: String) -> Judgement {
-    Judgement::Failed {
-        error,
-        blame: Blame::Batch,
-    }
+fn failed(error: String, blame: Blame) -> Judgement {
+    Judgement::Failed { error, blame }
 }
 
 /// What is wrong with the failures of an answer, if anything.
@@ -181,7 +186,7 @@ mod tests {
             let Judgement::Failed { blame, .. } = judged(bad) else {
                 panic!("{bad:?}");
             };
-            assert_eq!(blame, Blame::Batch);
+            assert_eq!(blame, Blame::Answer);
         }
     }
 

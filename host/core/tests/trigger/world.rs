@@ -13,7 +13,7 @@ use millstream_core::{
     batch::Output,
     block::{BlockBuilder, Slice},
     catalog::{Catalog, NewStream, Request, Rules},
-    event::Origin,
+    event::{Identity, Origin},
     port::{
         Commit, Disposition, GuestError, InvokeError, ModuleInfo, Page, ReadLimits, RecordFailure,
         Verdict,
@@ -157,13 +157,7 @@ impl World {
                 starts: BTreeMap::new(),
             },
         );
-        let lane = Lane {
-            trigger: Arc::clone(catalog.trigger("t").unwrap()),
-            function_version: Some(1),
-            shifted: None,
-            shard: catalog.stream("in").unwrap().shards[0].clone(),
-            share: Share::WHOLE,
-        };
+        let lane = lane(&catalog);
         Self {
             now: Millis(1_000_000),
             epoch: 1,
@@ -426,6 +420,22 @@ pub(crate) fn numbers(batch: &Batch) -> Vec<usize> {
     let columns = batch.columns();
     let given = (0..columns.len()).map(|i| number(columns.datum(i)));
     given.collect()
+}
+
+/// The trigger's lane on the whole shard.
+fn lane(catalog: &Catalog) -> Lane {
+    let stream = catalog.stream("in").unwrap();
+    let function = "f".try_into().unwrap();
+    let (name, shard) = (&stream.name, &stream.shards[0]);
+    let origin = Origin::new(&Identity::default(), name, &function, shard);
+    Lane {
+        origin: Arc::new(origin),
+        trigger: Arc::clone(catalog.trigger("t").unwrap()),
+        function_version: Some(1),
+        shifted: None,
+        shard: catalog.stream("in").unwrap().shards[0].clone(),
+        share: Share::WHOLE,
+    }
 }
 
 fn number(data: &[u8]) -> usize {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use millstream_core::{
     batch::Columns,
     event::{Identity, Origin},
+    journal::RequestId,
     name::{FunctionName, StreamName},
     port::{
         Call, GuestError, InvokeError, Invoked, Later, Limits, ModuleError, ModuleInfo, Modules,
@@ -232,8 +233,10 @@ fn blank() -> Call {
     let stream = StreamName::try_from("none").expect("the name is valid");
     let origin = Origin::supposed(&Identity::default(), &stream, &function, Millis(0));
     Call {
+        request: RequestId::following(&[]),
         function,
         version: 0,
+        number: None,
         stream,
         shard_id: String::new(),
         attempt: 0,

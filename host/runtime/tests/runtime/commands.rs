@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use millstream_core::{
     event::{Event, Fault},
+    journal::RequestId,
     limit::{EVENT_ANSWER_BYTES, EVENT_BYTES},
     port::{
         COMMAND_WORLD, Call, Disposition, EventCall, EventInvoked, GuestError, Invoke, InvokeError,
@@ -253,8 +254,10 @@ async fn a_program_for_preview_1_is_made_one_for_preview_2() {
 
 fn asked(event: impl Into<Bytes>) -> EventCall {
     EventCall {
+        request: RequestId::following(&[]),
         function: name("hostile"),
         version: 1,
+        number: None,
         event: event.into(),
         limits: Limits::default(),
         config: Arc::default(),

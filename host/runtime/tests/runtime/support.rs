@@ -11,6 +11,7 @@ use bytes::Bytes;
 use millstream_core::{
     batch::Columns,
     event::{Identity, Origin},
+    journal::RequestId,
     name::{FunctionName, StreamName},
     port::{
         Call, GuestError, Invoke, Invoked, Later, Limits, ModuleInfo, Modules, ReadError, State,
@@ -136,8 +137,10 @@ pub(crate) fn origin() -> Origin {
 /// A call of `hostile`@1 with these records and the default limits.
 pub(crate) fn call(records: &[(&str, &str)]) -> Call {
     Call {
+        request: RequestId::following(&[]),
         function: name("hostile"),
         version: 1,
+        number: None,
         stream: StreamName::try_from("in").unwrap(),
         shard_id: "shardId-000000000007".into(),
         attempt: 2,

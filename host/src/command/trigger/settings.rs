@@ -4,13 +4,14 @@ use millstream_core::catalog::TriggerSettings;
 use serde_json::{Map, Value, json};
 
 /// What the host shows beside the settings.
-const SHOWN: [&str; 6] = [
+const SHOWN: [&str; 7] = [
     "name",
     "state",
     "created_ms",
     "updated_ms",
     "lag_records",
     "shards",
+    "destination",
 ];
 
 /// All settings of a trigger.

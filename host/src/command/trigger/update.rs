@@ -49,6 +49,13 @@ struct Changes {
     /// Keep records that were given up nowhere.
     #[arg(long)]
     no_on_failure_stream: bool,
+    /// The ARN of the queue of SQS, topic of SNS or bucket of S3 that is told of them in its place.
+    #[arg(long, value_name = "ARN",
+        conflicts_with_all = ["on_failure_stream", "no_on_failure_destination"])]
+    on_failure_destination: Option<String>,
+    /// Tell nobody of records that were given up.
+    #[arg(long)]
+    no_on_failure_destination: bool,
     /// Whether to give the function the records that Amazon's producer library packed into one.
     #[arg(long, value_name = "true|false")]
     unpack_aggregated_records: Option<bool>,
@@ -121,8 +128,16 @@ impl Update {
         if changes.no_filter || !changes.filter.is_empty() {
             set("filter_criteria", super::criteria(&changes.filter));
         }
-        if changes.no_on_failure_stream {
+        set(
+            "on_failure_destination",
+            json!(changes.on_failure_destination),
+        );
+        // One takes the place of the other.
+        if changes.no_on_failure_stream || changes.on_failure_destination.is_some() {
             all.insert("on_failure_stream".to_owned(), Value::Null);
+        }
+        if changes.no_on_failure_destination || changes.on_failure_stream.is_some() {
+            all.remove("on_failure_destination");
         }
         Ok(Value::Object(all))
     }
@@ -168,6 +183,24 @@ mod tests {
         let changed = update(options).unwrap().merged(&present()).unwrap();
         assert_eq!(changed["bisect_batch_on_function_error"], false);
         assert_eq!(changed["on_failure_stream"], Value::Null);
+    }
+
+    #[test]
+    fn a_destination_takes_the_place_of_a_stream_and_the_other_way_round() {
+        let arn = "arn:aws:sqs:us-east-1:123456789012:q";
+        let options = format!("--on-failure-destination {arn}");
+        let mut changed = update(&options).unwrap().merged(&present()).unwrap();
+        assert_eq!(changed["on_failure_stream"], Value::Null);
+        assert_eq!(changed["on_failure_destination"], arn);
+        changed["name"] = json!("t");
+        let back = update("--on-failure-stream dead").unwrap();
+        let back = back.merged(&changed).unwrap();
+        assert_eq!(back["on_failure_stream"], "dead");
+        assert_eq!(back.get("on_failure_destination"), None);
+        let without = update("--no-on-failure-destination").unwrap();
+        let without = without.merged(&changed).unwrap();
+        assert_eq!(without.get("on_failure_destination"), None);
+        assert!(update(&format!("{options} --on-failure-stream dead")).is_err());
     }
 
     #[test]

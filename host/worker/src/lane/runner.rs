@@ -5,9 +5,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use millstream_core::{
+    catalog::key,
     planted::Bug,
-    port::CommitError,
+    port::{Commit, CommitError},
     trigger::{Action, Batch, Checkpoint, Effects, Event, Machine, effect::Unsettled},
 };
 use tokio::sync::watch;
@@ -110,8 +112,8 @@ impl Runner {
         }
         Event::Committed(match result {
             Ok(()) => {
-                let on_failure = &self.spec.lane.trigger.settings.on_failure_stream;
-                self.board.committed(effects, on_failure.is_some());
+                let settings = &self.spec.lane.trigger.settings;
+                self.board.committed(effects, settings.has_on_failure());
                 if let Some(window) = &effects.lost_window {
                     journal::lost_window(&self.spec, window);
                 }
@@ -157,7 +159,14 @@ impl Runner {
                 .await;
             }
             let commit = effects.plan(&self.spec.lane, &catalog)?;
-            match self.world.log.commit(commit).await {
+            let entries = entries(&commit);
+            let result = self.world.log.commit(commit).await;
+            if let (Some(outbox), Some(entries)) = (&self.world.options.outbox, entries)
+                && may_be_durable(&result)
+            {
+                outbox.filled(entries);
+            }
+            match result {
                 Ok(_durable) => return Ok(()),
                 Err(CommitError::Closed(_)) if plans < PLANS => {
                     plans += 1;
@@ -167,5 +176,22 @@ impl Runner {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// The failure records that a commit hands over, by their keys.
+fn entries(commit: &Commit) -> Option<Vec<Bytes>> {
+    let keys = commit.puts.iter().map(|put| &put.key);
+    let entries: Vec<Bytes> = keys
+        .filter(|key| key.starts_with(key::OUTBOX))
+        .cloned()
+        .collect();
+    (!entries.is_empty()).then_some(entries)
+}
+
+fn may_be_durable<T>(result: &Result<T, CommitError>) -> bool {
+    match result {
+        Ok(_) | Err(CommitError::Ambiguous(_) | CommitError::Unavailable(_)) => true,
+        Err(_) => false,
     }
 }

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     function::Function,
     log::{self, ModelLog},
+    outbox::Notes,
 };
 
 /// Virtual time, as tokio has it.
@@ -37,18 +38,21 @@ pub(crate) struct Host {
     pub(crate) function: Arc<Function>,
     pub(crate) catalog: Catalog,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) outbox: Arc<Notes>,
 }
 
 impl Host {
     /// With the streams `in` (of so many shards), `out` and `dead`, and the function `f`.
     pub(crate) async fn new(shards: u32) -> Self {
         let (log, function) = (Arc::new(ModelLog::default()), Function::echo());
-        let workers = workers(&log, &function);
+        let outbox = Arc::<Notes>::default();
+        let workers = workers(&log, &function, &outbox);
         let mut host = Self {
             log,
             function,
             catalog: Catalog::default(),
             workers,
+            outbox,
         };
         for (name, shards) in [("in", shards), ("out", 1), ("dead", 1)] {
             host.stream(name, shards).await;
@@ -144,7 +148,7 @@ impl Host {
 
     /// Ends the workers where they are, and starts new ones.
     pub(crate) async fn crash(&mut self) {
-        self.workers = workers(&self.log, &self.function);
+        self.workers = workers(&self.log, &self.function, &self.outbox);
         // Tasks end where they wait next; let them.
         tokio::time::sleep(Duration::from_millis(1)).await;
         self.reconcile().await;
@@ -200,7 +204,11 @@ impl Host {
     }
 }
 
-fn workers(log: &Arc<ModelLog>, function: &Arc<Function>) -> Arc<Workers> {
+fn workers(log: &Arc<ModelLog>, function: &Arc<Function>, outbox: &Arc<Notes>) -> Arc<Workers> {
     let function = Arc::<Function>::clone(function);
-    Workers::new(log::shared(log), function, clock, Options::default())
+    let options = Options {
+        outbox: Some(Arc::<Notes>::clone(outbox)),
+        ..Options::default()
+    };
+    Workers::new(log::shared(log), function, clock, options)
 }

@@ -34,6 +34,8 @@ struct Inner {
     keys: BTreeMap<Bytes, Bytes>,
     fates: VecDeque<CommitError>,
     reads: usize,
+    /// The keys that were put together.
+    commits: Vec<Vec<Bytes>>,
 }
 
 #[derive(Default)]
@@ -80,6 +82,11 @@ impl ModelLog {
         self.inner.lock().unwrap().fates.extend(errors);
     }
 
+    /// The keys of each commit.
+    pub(crate) fn commits(&self) -> Vec<Vec<Bytes>> {
+        self.inner.lock().unwrap().commits.clone()
+    }
+
     pub(crate) fn reads(&self) -> usize {
         self.inner.lock().unwrap().reads
     }
@@ -114,6 +121,8 @@ impl Inner {
         if let Some(closed) = targets.find(|shard| closed(shard)) {
             return Err(CommitError::Closed(*closed));
         }
+        let keys = commit.puts.iter().map(|put| put.key.clone());
+        self.commits.push(keys.collect());
         for put in commit.puts {
             match put.value {
                 Some(value) => self.keys.insert(put.key, value),

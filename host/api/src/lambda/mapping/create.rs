@@ -53,11 +53,12 @@ pub(in crate::lambda) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> 
     members.extend(settings::members());
     let input: Input = call.input(&members)?;
     let _turn = call.lambda.mappings.lock().await;
-    let stream = source::read(call, input.event_source_arn.as_deref())?;
+    let (stream, consumer) = source::read(call, input.event_source_arn.as_deref())?;
     let position = start(&input, call.now())?;
     let named = settings::function(call, &input.function_name)?;
-    is_new(call, &stream, &named, input.event_source_arn.as_deref())?;
     let mut settings = defaults(stream, named, position)?;
+    settings.consumer = consumer;
+    is_new(call, &settings)?;
     input.settings.apply(call, &mut settings)?;
     let checked = settings.check();
     checked.map_err(|error| Fault::parameter(error.to_string()))?;
@@ -86,7 +87,7 @@ pub(in crate::lambda) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> 
     let trigger = trigger.ok_or_else(|| Fault::internal("the mapping is gone again"))?;
     Ok(Answer::of(
         StatusCode::ACCEPTED,
-        &view::mapping(call, trigger),
+        &view::changing(call, trigger, "Creating"),
     ))
 }
 
@@ -119,24 +120,20 @@ fn start(input: &Input, now: Millis) -> Result<(StartingPosition, Option<Seconds
     Ok((position, Some(Seconds(at))))
 }
 
-/// Refuses a second mapping of the same stream to the same function.
-fn is_new(
-    call: &Call<'_>,
-    stream: &StreamName,
-    named: &Named,
-    arn: Option<&str>,
-) -> Result<(), Fault> {
+/// Refuses a second mapping of the same source to the same function.
+fn is_new(call: &Call<'_>, new: &TriggerSettings) -> Result<(), Fault> {
     let catalog = call.catalog();
     let is_same = |trigger: &&std::sync::Arc<Trigger>| {
         let settings = &trigger.settings;
-        settings.stream == *stream
-            && settings.function == named.name
-            && settings.qualifier == named.qualifier
+        settings.stream == new.stream
+            && settings.consumer == new.consumer
+            && settings.function == new.function
+            && settings.qualifier == new.qualifier
     };
     let Some(other) = catalog.triggers().find(is_same) else {
         return Ok(());
     };
-    let (arn, name, uuid) = (arn.unwrap_or_default(), &named.name, other.uuid());
+    let (arn, name, uuid) = (source::of(call, new), &new.function, other.uuid());
     Err(Fault::conflict(format!(
         "The event source arn (\" {arn} \") and function (\" {name} \") provided mapping already \
          exists. Please update or delete the existing mapping with UUID {uuid}"

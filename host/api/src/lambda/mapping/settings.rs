@@ -138,7 +138,9 @@ impl Settings {
         if let Some(given) = self.destination_config {
             let on_failure = destination(given)?;
             if let Some(arn) = on_failure {
-                settings.on_failure_stream = source::on_failure(call, &arn)?;
+                let (stream, destination) = source::on_failure(call, &arn)?;
+                settings.on_failure_stream = stream;
+                settings.on_failure_destination = destination;
             }
         }
         for (name, given) in [

@@ -1,8 +1,21 @@
-//! Streams as clients name them: by ARNs, in the region of the call.
+//! Streams and their consumers as clients name them: by ARNs, in the region of the call.
 
-use millstream_core::name::StreamName;
+use millstream_core::{
+    catalog::{TriggerSettings, trigger::ConsumerId},
+    name::StreamName,
+    trigger::Destination,
+};
 
 use crate::lambda::{call::Call, fault::Fault};
+
+/// The ARN that a mapping was made for: of its stream, or of one of the stream's consumers.
+pub(super) fn of(call: &Call<'_>, settings: &TriggerSettings) -> String {
+    let stream = arn(call, &settings.stream);
+    match &settings.consumer {
+        Some(consumer) => format!("{stream}/consumer/{consumer}"),
+        None => stream,
+    }
+}
 
 /// A stream's ARN.
 pub(super) fn arn(call: &Call<'_>, stream: &StreamName) -> String {
@@ -30,8 +43,11 @@ pub(super) fn stream(call: &Call<'_>, arn: &str) -> Option<StreamName> {
     StreamName::within(elsewhere, name).ok()
 }
 
-/// The stream that a mapping shall read.
-pub(super) fn read(call: &Call<'_>, arn: Option<&str>) -> Result<StreamName, Fault> {
+/// The stream that a mapping shall read, and the consumer that it is made for.
+pub(super) fn read(
+    call: &Call<'_>,
+    arn: Option<&str>,
+) -> Result<(StreamName, Option<ConsumerId>), Fault> {
     let Some(arn) = arn else {
         return Err(Fault::parameter("Unrecognized event source."));
     };
@@ -41,35 +57,51 @@ pub(super) fn read(call: &Call<'_>, arn: Option<&str>) -> Result<StreamName, Fau
              others are not supported by Millstream."
         )));
     }
-    if arn.contains("/consumer/") {
-        return Err(Fault::parameter(
-            "Stream consumers are not supported as event sources by Millstream, where every \
-             mapping reads its stream on its own; give the ARN of the stream.",
-        ));
-    }
-    let missing = || Fault::parameter(format!("Stream not found: {arn}"));
-    let stream = stream(call, arn).ok_or_else(missing)?;
+    let (of_stream, consumer) = match arn.split_once("/consumer/") {
+        Some((stream, consumer)) => (stream, Some(consumer)),
+        None => (arn, None),
+    };
+    let missing = || Fault::parameter(format!("Stream not found: {of_stream}"));
+    let name = stream(call, of_stream).ok_or_else(missing)?;
     let catalog = call.catalog();
-    let is_there = catalog.living(stream.as_str()).is_some();
-    is_there.then_some(stream).ok_or_else(missing)
+    let stream = catalog.living(name.as_str()).ok_or_else(missing)?;
+    let Some(consumer) = consumer else {
+        return Ok((name, None));
+    };
+    let id = ConsumerId::try_from(consumer.to_owned()).ok();
+    match id.filter(|id| id.is_of(stream, call.now())) {
+        Some(id) => Ok((name, Some(id))),
+        None => Err(Fault::parameter(format!(
+            "Stream consumer not found: {arn}"
+        ))),
+    }
 }
 
-/// The stream that takes what a mapping gives up; none where `arn` is empty.
-pub(super) fn on_failure(call: &Call<'_>, arn: &str) -> Result<Option<StreamName>, Fault> {
+/// What takes or is told of the records that a mapping gives up: a stream, or a queue, a topic or a
+/// bucket of AWS; nothing where `arn` is empty.
+pub(super) fn on_failure(
+    call: &Call<'_>,
+    arn: &str,
+) -> Result<(Option<StreamName>, Option<Destination>), Fault> {
     if arn.is_empty() {
-        return Ok(None);
+        return Ok((None, None));
     }
     if service(arn) != Some("kinesis") {
-        return Err(Fault::parameter(format!(
-            "The destination {arn} is not supported by Millstream: an on-failure destination is \
-             the ARN of a stream of this host."
-        )));
+        let destination = Destination::try_from(arn).map_err(|_| {
+            Fault::parameter(format!(
+                "The destination {arn} is not supported by Millstream: an on-failure destination \
+                 is the ARN of a queue of SQS, a topic of SNS, a bucket of S3, or a stream of this \
+                 host."
+            ))
+        })?;
+        return Ok((None, Some(destination)));
     }
     let missing = || Fault::parameter(format!("Stream not found: {arn}"));
     let stream = stream(call, arn).ok_or_else(missing)?;
     let catalog = call.catalog();
     let is_there = catalog.living(stream.as_str()).is_some();
-    is_there.then_some(Some(stream)).ok_or_else(missing)
+    let found = is_there.then_some((Some(stream), None));
+    found.ok_or_else(missing)
 }
 
 fn service(arn: &str) -> Option<&str> {

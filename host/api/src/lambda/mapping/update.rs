@@ -43,6 +43,11 @@ pub(in crate::lambda) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> 
     input.settings.apply(call, &mut settings)?;
     let checked = settings.check();
     checked.map_err(|error| Fault::parameter(error.to_string()))?;
+    let state = match (trigger.settings.enabled, settings.enabled) {
+        (false, true) => "Enabling",
+        (true, false) => "Disabling",
+        _ => "Updating",
+    };
     let name = trigger.name.clone();
     let request = Request::PutTrigger {
         name: name.clone(),
@@ -54,6 +59,6 @@ pub(in crate::lambda) async fn answer(call: &Call<'_>) -> Result<Answer, Fault> 
     let trigger = trigger.ok_or_else(|| Fault::internal("the mapping is gone again"))?;
     Ok(Answer::of(
         StatusCode::ACCEPTED,
-        &view::mapping(call, trigger),
+        &view::changing(call, trigger, state),
     ))
 }

@@ -6,6 +6,14 @@ use serde_json::{Value, json};
 use super::source;
 use crate::lambda::call::Call;
 
+/// The same in the answer to a change, which is in effect already: Amazon's shows it under way, and
+/// clients look again.
+pub(super) fn changing(call: &Call<'_>, trigger: &Trigger, state: &str) -> Value {
+    let mut shown = mapping(call, trigger);
+    shown["State"] = state.into();
+    shown
+}
+
 /// Changes are in effect when their answers are sent, so a mapping is either enabled or disabled.
 pub(super) fn mapping(call: &Call<'_>, trigger: &Trigger) -> Value {
     let settings = &trigger.settings;
@@ -22,10 +30,13 @@ pub(super) fn mapping(call: &Call<'_>, trigger: &Trigger) -> Value {
     if let Some(stream) = &settings.on_failure_stream {
         on_failure["Destination"] = source::arn(call, stream).into();
     }
+    if let Some(destination) = &settings.on_failure_destination {
+        on_failure["Destination"] = destination.as_str().into();
+    }
     let mut shown = json!({
         "UUID": uuid,
         "EventSourceMappingArn": arn,
-        "EventSourceArn": source::arn(call, &settings.stream),
+        "EventSourceArn": source::of(call, settings),
         "FunctionArn": call.arn(&settings.function, settings.qualifier.as_ref()),
         "State": state,
         "StateTransitionReason": "User action",
@@ -69,6 +80,10 @@ fn last_result(call: &Call<'_>, trigger: &Trigger) -> &'static str {
     }
     if lanes.iter().any(|lane| lane.batches > 0) {
         return "OK";
+    }
+    // All that was tried was given up.
+    if lanes.iter().any(|lane| lane.dead_letters > 0) {
+        return "PROBLEM: Function call failed";
     }
     "No records processed"
 }

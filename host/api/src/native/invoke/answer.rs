@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use millstream_core::{
     batch::Output,
+    journal::{RequestId, line::level},
     name::{FunctionName, StreamName},
     port::{Disposition, GuestError, Invoked, LogLine, RecordFailure, Verdict},
 };
@@ -14,6 +15,7 @@ use crate::native::datum::Datum;
 pub(super) struct Answer<'a> {
     function: &'a FunctionName,
     version: u64,
+    request_id: String,
     outputs: Vec<OutputView<'a>>,
     state: Vec<StateView<'a>>,
     failures: Vec<FailureView<'a>>,
@@ -67,7 +69,12 @@ struct LogView<'a> {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn of(function: &'a FunctionName, version: u64, invoked: &'a Invoked) -> Self {
+    pub(super) fn of(
+        function: &'a FunctionName,
+        version: u64,
+        request: RequestId,
+        invoked: &'a Invoked,
+    ) -> Self {
         let Invoked {
             result,
             answer,
@@ -93,6 +100,7 @@ impl<'a> Answer<'a> {
         Self {
             function,
             version,
+            request_id: request.to_string(),
             outputs,
             state,
             failures,
@@ -137,15 +145,8 @@ fn failure_view(failure: &RecordFailure) -> FailureView<'_> {
 }
 
 fn log_view(line: &LogLine) -> LogView<'_> {
-    let level = match line.level {
-        0 => "trace",
-        1 => "debug",
-        2 => "info",
-        3 => "warn",
-        _ => "error",
-    };
     LogView {
-        level,
+        level: level(line.level),
         message: &line.message,
     }
 }

@@ -4,10 +4,7 @@ use bytes::Bytes;
 use millstream_core::{catalog::Shard, port::Page, sequence::SequenceNumber, time::Millis};
 use serde::Serialize;
 
-use crate::native::{
-    datum::Datum,
-    error::{ErrorBody, NativeError},
-};
+use crate::native::{datum::Datum, sse};
 
 #[derive(Serialize)]
 struct Event<'a> {
@@ -34,28 +31,9 @@ pub(super) fn render(shard: &Shard, page: &Page) -> Bytes {
                 arrival_ms: slice.arrival,
                 datum: Datum::of(slice.block.datum(i)),
             };
-            push(&mut out, &event);
+            sse::push(&mut out, &event);
             number.advance();
         }
     }
     out.into()
-}
-
-/// The last event of a tail that cannot go on.
-pub(super) fn failed(error: &NativeError) -> Bytes {
-    #[derive(Serialize)]
-    struct Failed {
-        error: ErrorBody,
-    }
-    let mut out = b"event: error\n".to_vec();
-    let error = error.body();
-    push(&mut out, &Failed { error });
-    out.into()
-}
-
-fn push(out: &mut Vec<u8>, event: &impl Serialize) {
-    out.extend_from_slice(b"data: ");
-    // JSON escapes line ends, so one line holds it.
-    serde_json::to_writer(&mut *out, event).expect("an event has text keys and goes to memory");
-    out.extend_from_slice(b"\n\n");
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{Alias, Details, Function, Permission, Qualifier, Shift, alias::MILLION};
+use super::{
+    Alias, Details, Function, Permission, Qualifier, Shift, alias::MILLION, rollback::Earlier,
+};
 use crate::{
     catalog::{
         Catalog, Change as Decided, Refused,
@@ -76,6 +78,11 @@ pub enum Change {
         /// What is said of it.
         details: Box<Details>,
     },
+    /// It becomes what it was before.
+    Rollback {
+        /// Which published version; without, see [`Function::earlier`].
+        to: Option<u64>,
+    },
     /// It is published as it is now, unless the last version is the same.
     Publish {
         /// What is said of the version in place of what is said of the function.
@@ -140,6 +147,12 @@ pub enum FunctionRefused {
     /// There is no such version.
     #[error("there is no version {0}")]
     NoVersion(u64),
+    /// It runs that version already.
+    #[error("it runs version {0} already")]
+    AlreadyAt(u64),
+    /// There is nothing to go back to.
+    #[error("nothing is known of how it was before: it has no earlier upload and no other version")]
+    NothingEarlier,
     /// An alias leads to the version.
     #[error("alias `{0}` leads to the version")]
     Aliased(AliasName),
@@ -277,7 +290,7 @@ impl Change {
                     details,
                     ..
                 } = *upload;
-                *function = Function {
+                let mut after = Function {
                     version: revision,
                     module,
                     limits,
@@ -287,6 +300,8 @@ impl Change {
                     revision,
                     ..function.clone()
                 };
+                after.previous = function.before(&after);
+                *function = after;
                 if publish {
                     publish_as_it_is(function, None, revision)?;
                 }
@@ -303,6 +318,12 @@ impl Change {
                 function.details = *details;
                 function.updated = now;
                 function.revision = revision;
+            }
+            Self::Rollback { to } => {
+                let Earlier {
+                    function: earlier, ..
+                } = function.earlier(to)?;
+                *function = function.rolled_back(&earlier, revision, now);
             }
             Self::Publish { description } => publish_as_it_is(function, description, revision)?,
             Self::Unpublish(number) => unpublish(function, number)?,

@@ -20,8 +20,10 @@ impl Catalog {
     pub(in crate::catalog) fn put_function(&self, mut function: Function, wasm: Bytes) -> Change {
         let mut next = self.clone();
         if let Some(before) = self.functions.get(&function.name) {
+            let previous = before.before(&function);
             let before = Function::clone(before);
             function = Function {
+                previous,
                 version: function.version,
                 module: function.module,
                 limits: function.limits,
@@ -65,8 +67,8 @@ impl Catalog {
 
     /// The puts that remove the modules of `before` which no function of this catalog has.
     pub(in crate::catalog) fn unused_modules(&self, before: &Function) -> Vec<Put> {
-        let mut hashes: BTreeSet<&str> = before.uploads().map(|(_, it)| &*it.hash).collect();
-        for (_, module) in self.functions.values().flat_map(|other| other.uploads()) {
+        let mut hashes: BTreeSet<&str> = before.modules().map(|it| &*it.hash).collect();
+        for module in self.functions.values().flat_map(|other| other.modules()) {
             hashes.remove(&*module.hash);
         }
         let removed = |hash: &str| Put {

@@ -18,10 +18,6 @@ use crate::{
     },
 };
 
-/// Records that are given up in one commit at most, so that their letters fit into it even where
-/// each goes to another shard.
-pub(super) const DISCARDS_AT_ONCE: usize = 500;
-
 impl Machine {
     pub(super) fn judged(
         &mut self,
@@ -72,6 +68,7 @@ impl Machine {
             records: failures.into_iter().map(rejected).collect(),
             reason: Reason::Rejected,
             attempts: self.checkpoint.attempts().saturating_add(1),
+            reported: true,
             failed: now,
         });
         let mut checkpoint = self.beyond(&batch, until, rest(&batch, until));
@@ -100,7 +97,7 @@ impl Machine {
         if batch.is_empty() {
             return self.fail_to_close(error);
         }
-        if self.policy.bisect && blame == Blame::Batch && batch.len() > 1 {
+        if self.policy.bisect && blame != Blame::First && batch.len() > 1 {
             return self.halve(&batch, error);
         }
         let attempts = self.checkpoint.attempts().saturating_add(1);
@@ -110,6 +107,7 @@ impl Machine {
             attempts,
             error: Some(Arc::clone(&error)),
             given_up: is_exhausted,
+            reported: blame != Blame::Batch,
         };
         if !is_exhausted {
             let mut checkpoint = self.beyond(&batch, 0, Some(pending));
@@ -126,7 +124,7 @@ impl Machine {
         self.checkpoint.pending = Some(pending.clone());
         let (count, rest) = match blame {
             Blame::First => (1, rest(&batch, 1)),
-            Blame::Batch => (batch.len(), Some(pending)),
+            Blame::Batch | Blame::Answer => (batch.len(), Some(pending)),
         };
         self.discard(
             now,
@@ -189,15 +187,17 @@ impl Machine {
         (reason, error): (Reason, Arc<str>),
         rest: Option<Pending>,
     ) -> Action {
-        let count = count.min(batch.len()).min(DISCARDS_AT_ONCE);
+        let count = count.min(batch.len()).min(self.policy.discards_at_once);
         let rest = rest.filter(|_| count < batch.len());
         let checkpoint = self.beyond(&batch, count, rest);
         let filtered = self.passing(&batch, count);
+        let pending = self.checkpoint.pending.as_ref();
         let discards = Discards {
             batch,
             records: (0..count).map(|i| (i, Arc::clone(&error))).collect(),
             reason,
             attempts: self.checkpoint.attempts(),
+            reported: pending.is_some_and(|pending| pending.reported),
             failed: now,
         };
         let effects = Effects {

@@ -13,7 +13,11 @@ TOOLS := target/tools
 .DEFAULT_GOAL := help
 SECONDS := 600
 
-.PHONY: help build guests demo test fuzz lint bench target fmt clippy doc deny audit
+# Tokio lets its lots be seeded only so; nothing that users run is built like this.
+SIM := RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/sim cargo
+SIM_PACKAGE := --locked -p millstream-sim --features seeded
+
+.PHONY: help build guests demo test sim worlds fuzz lint bench target fmt clippy doc deny audit
 
 help: ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +37,13 @@ test: guests $(VENV)/ready $(CLIENTS)/venv/ready $(CLIENTS)/node/ready ## Run al
 	nice target/debug/fuzz --seconds 60 & fuzz=$$!; \
 	cargo test --locked --workspace; tested=$$?; \
 	wait $$fuzz && exit $$tested
+	$(SIM) test $(SIM_PACKAGE)
+
+sim: ## Live thousands of simulated worlds, and find each bug that is planted in them.
+	$(SIM) test $(SIM_PACKAGE)
+
+worlds: ## Live the worlds from MILLSTREAM_SIM_SEED on, as many as MILLSTREAM_SIM_SEEDS.
+	$(SIM) run $(SIM_PACKAGE)
 
 fuzz: ## Read mutated inputs with every reader of what strangers send, for SECONDS.
 	cargo run --locked -p fuzz -- --seconds $(SECONDS)
@@ -50,6 +61,7 @@ fmt:
 # The guests once more as what they are built for.
 clippy: target
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(SIM) clippy $(SIM_PACKAGE) --all-targets -- -D warnings
 	cargo clippy --locked --target wasm32-wasip2 $(GUEST_PACKAGES) -- -D warnings
 
 doc:

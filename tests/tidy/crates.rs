@@ -14,6 +14,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("millstream-queue", &["millstream-core"]),
     ("millstream-channel", &["millstream-core"]),
     ("millstream-api", &["millstream-core"]),
+    ("millstream-sim", &["millstream-core", "millstream-worker"]),
     (
         "millstream-runtime",
         &["millstream-core", "millstream-bindings"],

@@ -30,3 +30,5 @@ pub mod channel;
 pub mod queue;
 
 pub mod stored;
+
+pub mod planted;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use millstream_core::{
     catalog::{Function, Shard, Trigger, function::Route},
     event::{Identity, Origin},
+    planted::Bug,
     port::Limits,
     position::{Position, ShardNumber},
     trigger::{Lane, Policy, Share},
@@ -150,6 +151,9 @@ pub(crate) struct Settling {
 
 impl Settling {
     pub(crate) async fn settled(mut self) {
+        if Bug::PauseInFlight.is_here() {
+            return;
+        }
         // An error means that the lane has ended, which settles everything.
         let _ = self
             .follows

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::window::OpenWindow;
-use crate::{port::ReadError, position::Position};
+use crate::{planted::Bug, port::ReadError, position::Position};
 
 /// Where a lane stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,9 @@ impl Checkpoint {
     pub fn before(next: Position, pending: Option<Pending>, mut splits: Vec<Position>) -> Self {
         let mut following = || {
             // Retention may have taken all of some.
+            if Bug::SplitsInDisorder.is_here() {
+                splits.reverse();
+            }
             let end = std::iter::from_fn(|| splits.pop()).find(|&end| end > next)?;
             Some(Pending::new(end))
         };

@@ -21,6 +21,7 @@ use crate::{
     event::Origin,
     limit,
     name::StreamName,
+    planted::Bug,
     port::{Append, Commit, CommitError, Put},
     put::route::route,
 };
@@ -154,7 +155,8 @@ impl Effects {
             key: lane.share.key(lane.trigger.id, lane.shard.number),
             value: Some(self.checkpoint.encode()),
         };
-        self.plan_with(lane, catalog, vec![checkpoint])
+        let kept = (!Bug::CheckpointForgotten.is_here()).then_some(checkpoint);
+        self.plan_with(lane, catalog, kept.into_iter().collect())
     }
 
     /// The commit of everything but the checkpoint, with `more` in its place.
@@ -173,10 +175,17 @@ impl Effects {
         let letters;
         let on_failure = lane.trigger.settings.on_failure_stream.as_ref();
         if let (Some(discards), Some(stream)) = (&self.discards, on_failure) {
-            letters = discards.letters(lane);
-            streams.entry(stream).or_default().extend(&letters);
+            letters = discards
+                .letters(lane)
+                .filter(|_| !Bug::LettersLost.is_here());
+            let stream = streams.entry(stream).or_default();
+            stream.extend(&letters);
+            stream.extend(letters.iter().filter(|_| Bug::LettersTwice.is_here()));
         }
-        for (stream, blocks) in streams {
+        for (stream, mut blocks) in streams {
+            if Bug::OutputsInDisorder.is_here() {
+                blocks.reverse();
+            }
             if let Some(block) = joined(&blocks) {
                 let turn = self.checkpoint.next.ordinal();
                 append(&mut commit, existing(catalog, stream)?, block, turn);
@@ -196,12 +205,11 @@ impl Effects {
             commit.puts.extend(entries);
         }
         commit.puts.reserve(self.writes.len() + more.len());
-        commit
-            .puts
-            .extend(self.writes.iter().map(|(name, value)| Put {
-                key: key::state(trigger, shard, name),
-                value: value.clone(),
-            }));
+        let writes = self.writes.iter().filter(|_| !Bug::StateLost.is_here());
+        commit.puts.extend(writes.map(|(name, value)| Put {
+            key: key::state(trigger, shard, name),
+            value: value.clone(),
+        }));
         commit.puts.extend(more);
         let operations = commit.appends.len() + commit.puts.len();
         if operations > limit::COMMIT_OPERATIONS {

@@ -1,7 +1,10 @@
 //! What follows from a function's answer for its batch. Knows nothing of attempts: those are counted
 //! by the machine.
 
-use crate::port::{Disposition, GuestError, InvokeError, RecordFailure, Verdict};
+use crate::{
+    planted::Bug,
+    port::{Disposition, GuestError, InvokeError, RecordFailure, Verdict},
+};
 
 /// What an invocation came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +85,10 @@ pub fn judge(
     }
     // What is said of later records will be said again: they are tried again.
     verdict.failures.truncate(at);
+    if Bug::RejectedForgotten.is_here() {
+        verdict.failures.clear();
+    }
+    let until = until + usize::from(Bug::PartCutTooLate.is_here());
     Judgement::Progress { until, verdict }
 }
 

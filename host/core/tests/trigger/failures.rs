@@ -2,9 +2,12 @@
 
 use std::cell::Cell;
 
-use millstream_core::port::{
-    Disposition::{Reject, Retry},
-    InvokeError,
+use millstream_core::{
+    port::{
+        Disposition::{Reject, Retry},
+        InvokeError,
+    },
+    trigger::Share,
 };
 use serde_json::json;
 
@@ -359,6 +362,27 @@ fn a_failing_batch_that_retention_removed_is_passed_over() {
         (vec![2, 3, 4], 0)
     );
     assert_eq!(calls(&world)[1..], [(vec![2, 3], 1), (vec![4], 1)]);
+}
+
+/// A lane on a shard that had been split failed without end. When its records expired it waited for
+/// others, still before them, and the lanes on the shard's children waited for it.
+#[test]
+fn a_lane_whose_last_records_retention_removed_stands_at_the_end() {
+    let mut world = World::new(json!({}));
+    world.put(2);
+    let (mut machine, mut action) = world.machine(Share::WHOLE, None);
+    let mut function = fails(usize::MAX);
+    while world.calls.len() < 3 {
+        let event = world.react(action, &mut function).unwrap();
+        action = machine.step(world.now, event);
+    }
+    assert_eq!(machine.checkpoint().next.ordinal(), 0);
+    world.trim();
+    while let Ok(event) = world.react(action, &mut function) {
+        action = machine.step(world.now, event);
+    }
+    assert_eq!(machine.checkpoint().next.ordinal(), 2);
+    assert!(world.outputs.is_empty() && world.letters.is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Reading how a shard is divided, and dividing it anew.
 
 use millstream_core::{
+    planted::Bug,
     position::Position,
     trigger::{
         Share,
@@ -17,7 +18,11 @@ pub(super) async fn load(world: &World, spec: &Spec) -> Result<Layout, LoadError
     let keys = |parts| Share::all(parts).map(|share| share.key(trigger, shard));
     let stored = world.log.get_many(keys(1).collect()).await?;
     let stored = stored.first().and_then(Option::as_ref);
-    match Head::decode(stored, spec.start)? {
+    let start = match Bug::LatestTooLate.is_here() {
+        true => world.log.span(shard).next,
+        false => spec.start,
+    };
+    match Head::decode(stored, start)? {
         Head::Whole(checkpoint) => Ok(Layout::whole(checkpoint)),
         Head::Divided(parts) => Layout::divided(&world.log.get_many(keys(parts).collect()).await?),
     }

@@ -7,6 +7,7 @@ use std::{pin::pin, sync::Arc};
 
 use millstream_core::{
     catalog::Catalog,
+    planted::Bug,
     port::Commit,
     trigger::{Action, Batch, Checkpoint, Effects, Event, Machine, effect::Unsettled},
 };
@@ -144,6 +145,11 @@ impl Runner {
     /// Makes effects durable, a function's answer only if what it read is still so.
     async fn admitted(&self, effects: &Effects) -> Result<(), Unsettled> {
         let plan = |catalog: &Catalog| effects.plan(&self.spec.lane, catalog);
+        if Bug::CheckpointFirst.is_here() {
+            let first = Effects::only(effects.checkpoint.clone());
+            let plan = |catalog: &Catalog| first.plan(&self.spec.lane, catalog);
+            let _: Result<(), Unsettled> = settle(&self.world, plan).await;
+        }
         if effects.is_answer() {
             self.counted(effects, plan).await
         } else {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Action, After, Committing, Machine, Passed, Phase};
 use crate::{
+    planted::Bug,
     port::{GuestError, InvokeError, Verdict},
     time::Millis,
     trigger::{
@@ -139,17 +140,24 @@ impl Machine {
     fn halve(&mut self, batch: &Batch, error: Arc<str>) -> Action {
         let (middle, end) = (batch.len().div_ceil(2), batch.position(batch.len()));
         let mut splits = self.checkpoint.splits.clone();
-        splits.push(end);
+        if !Bug::SplitsForgotten.is_here() {
+            splits.push(end);
+        }
         let half = Pending {
             error: Some(error),
+            attempts: u32::from(Bug::SplitSpendsAttempt.is_here()),
             ..Pending::new(batch.position(middle))
+        };
+        let (half, first) = match Bug::WrongHalf.is_here() {
+            true => (None, middle),
+            false => (Some(half), 0),
         };
         let checkpoint = Checkpoint {
             window: self.window_within(batch, None),
-            ..Checkpoint::before(batch.position(0), Some(half), splits)
+            ..Checkpoint::before(batch.position(first), half, splits)
         };
         let effects = Effects {
-            filtered: self.passing(batch, 0),
+            filtered: self.passing(batch, first),
             ..Effects::only(checkpoint)
         };
         self.commit(Committing {
@@ -222,6 +230,13 @@ impl Machine {
         committing: Committing,
         result: Result<(), Unsettled>,
     ) -> Action {
+        let result = match result {
+            Err(Unsettled::Unknown(_)) if Bug::UnknownIsDurable.is_here() => Ok(()),
+            Err(Unsettled::Unknown(error)) if Bug::UnknownIsLost.is_here() => {
+                Err(Unsettled::Postponed(error))
+            }
+            result => result,
+        };
         match (result, committing.verdict_on.clone()) {
             (Ok(()), _) => {
                 self.steady();

@@ -81,6 +81,8 @@ struct Progress {
     next: Position,
     /// Whether a lane has a tumbling window open.
     has_window: bool,
+    /// Whether a lane has a batch whose effects are still to come.
+    is_busy: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -115,6 +117,8 @@ pub(crate) struct Shown {
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<Arc<str>>,
     pub(crate) window: Option<WindowStatus>,
+    /// Whether it has a batch whose effects are still to come.
+    pub(crate) is_busy: bool,
     pub(crate) doing: Doing,
     /// Since when its state is what it is.
     pub(crate) since: Millis,
@@ -134,11 +138,7 @@ impl Board {
             lanes: layout.lanes().map(|(_, lane)| Shown::at(lane)).collect(),
             ..Tally::default()
         };
-        let progress = Progress {
-            begun: false,
-            next: tally.position(),
-            has_window: tally.has_window(),
-        };
+        let progress = tally.progress();
         Self {
             tally: Mutex::new(tally),
             progress: watch::Sender::new(progress),
@@ -169,11 +169,14 @@ impl Board {
 
     /// Tells those that wait for the shard's end how far its lanes are.
     fn advance(&self, tally: MutexGuard<'_, Tally>) {
-        let (next, has_window) = (tally.position(), tally.has_window());
+        let now = tally.progress();
         drop(tally);
         self.progress.send_if_modified(|progress| {
             let before = *progress;
-            (progress.next, progress.has_window) = (next, has_window);
+            *progress = Progress {
+                begun: before.begun,
+                ..now
+            };
             *progress != before
         });
     }
@@ -224,6 +227,7 @@ impl Board {
             lane.last_error = error;
             let window = machine.checkpoint().window.as_ref();
             lane.window = window.map(OpenWindow::status);
+            lane.is_busy = !machine.is_between_batches();
             self.advance(tally);
         } else if error.is_some() {
             lane.last_error = error;
@@ -255,9 +259,9 @@ impl Board {
 
 impl Progress {
     fn is_done(&self, Span { first, next, .. }: Span) -> bool {
-        // Records that were trimmed are nobody's business any more.
+        // Records that were trimmed are nobody's business any more, but those that are in a batch.
         let is_read = self.next.max(first).until(next) == 0;
-        self.begun && is_read && !self.has_window
+        self.begun && is_read && !self.has_window && !self.is_busy
     }
 }
 
@@ -272,6 +276,7 @@ impl Shown {
             since: Millis::default(),
             last_error: checkpoint.error().cloned(),
             window: checkpoint.window.as_ref().map(OpenWindow::status),
+            is_busy: false,
         }
     }
 
@@ -307,8 +312,13 @@ impl Tally {
         positions.min().unwrap_or_default()
     }
 
-    fn has_window(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.window.is_some())
+    fn progress(&self) -> Progress {
+        Progress {
+            begun: false,
+            next: self.position(),
+            has_window: self.lanes.iter().any(|lane| lane.window.is_some()),
+            is_busy: self.lanes.iter().any(|lane| lane.is_busy),
+        }
     }
 
     pub(crate) fn set_state(&mut self, state: &'static str) {

@@ -61,6 +61,12 @@ impl Ledger {
             })
     }
 
+    /// Whether a commit is under way: what it writes is stale to every call that begins meanwhile.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        !self.writing.is_empty()
+    }
+
     /// Admits the commit of a call's answer, which writes `names`; none where the answer does not
     /// count.
     pub fn admit<'a>(

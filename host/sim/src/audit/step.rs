@@ -396,13 +396,17 @@ impl<'a> Step<'a> {
             ));
         }
         let late = "it waited longer than maximum_record_age_in_seconds allows";
-        let error = old
-            .pending
-            .as_ref()
-            .and_then(|pending| pending.error.as_deref());
+        // What was pending before them may have been left out by other filters.
+        let pending = old.pending.as_ref();
+        let pending = pending.filter(|pending| {
+            let first = due.first();
+            first.is_none_or(|record| record.position < pending.end)
+        });
+        let error = pending.and_then(|pending| pending.error.as_deref());
         let error = error.unwrap_or(late);
+        let attempts = pending.map_or(0, |pending| pending.attempts);
         let given_up: Vec<_> = due.iter().map(|record| (record.position, error)).collect();
-        self.letters_say(self.since, "RecordAgeExceeded", old.attempts(), &given_up)?;
+        self.letters_say(self.since, "RecordAgeExceeded", attempts, &given_up)?;
         figures.aged += due.len() as u64;
         self.count_dropped(due.len(), figures);
         Ok("gives up what is too old")

@@ -7,7 +7,7 @@ use millstream_core::trigger::{
     Effects,
     ledger::{Ledger, Reads, Writes},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::pages::Pages;
 
@@ -18,6 +18,8 @@ pub(super) struct Shared {
     /// One permit a lane. A call whose answer did not count takes all the next time, so that it comes
     /// through.
     turns: Arc<Semaphore>,
+    /// Told when a commit has ended.
+    ended: Notify,
     lanes: u32,
     pub(super) pages: Pages,
 }
@@ -45,16 +47,25 @@ impl Shared {
         Arc::new(Self {
             ledger: Mutex::default(),
             turns: Arc::new(Semaphore::new(lanes)),
+            ended: Notify::new(),
             // There are ten at most.
             lanes: lanes as u32,
             pages: Pages::default(),
         })
     }
 
-    /// Waits for a turn; no other lane has one meanwhile where it is taken `alone`.
+    /// Waits for a turn; no other lane has one meanwhile where it is taken `alone`, nor a commit under
+    /// way, which would make this call stale, too.
     pub(super) async fn turn(self: &Arc<Self>, alone: bool) -> Turn {
         let permits = if alone { self.lanes } else { 1 };
         let permit = Arc::clone(&self.turns).acquire_many_owned(permits).await;
+        while alone {
+            let ended = self.ended.notified();
+            if !lock(&self.ledger).is_writing() {
+                break;
+            }
+            ended.await;
+        }
         Turn {
             shared: Arc::clone(self),
             // Nobody closes the semaphore.
@@ -86,6 +97,7 @@ impl Turn {
 
     pub(super) fn end(&self, writes: Writes, may_be_durable: bool) {
         lock(&self.shared.ledger).end(writes, may_be_durable);
+        self.shared.ended.notify_waiters();
     }
 }
 

@@ -94,6 +94,7 @@ fn call(function: FunctionName, records: usize, bytes: usize) -> Result<Call, Fa
     let stream = StreamName::try_from("in")?;
     let origin = Origin::supposed(&Identity::default(), &stream, &function, Millis(0));
     Ok(Call {
+        window: None,
         request: RequestId::following(&[]),
         function,
         version: 1,

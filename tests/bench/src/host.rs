@@ -90,6 +90,20 @@ impl Host {
         Ok(kib * 1024.0 / 1e6)
     }
 
+    /// How often its threads went to sleep and were woken.
+    pub(crate) fn switches(&self) -> Result<f64> {
+        let mut all = 0.0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread may end while it is looked at.
+            let status = std::fs::read_to_string(task?.path().join("status")).unwrap_or_default();
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            all += line.map_or(Ok(0.0), |line| line.trim().parse::<f64>())?;
+        }
+        Ok(all)
+    }
+
     /// `GET`, `PUT` or `POST` of JSON.
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let url = format!("http://{}{path}", self.address);

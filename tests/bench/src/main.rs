@@ -18,6 +18,7 @@ mod reads;
 mod report;
 mod shards;
 mod singles;
+mod triggers;
 
 use std::path::PathBuf;
 
@@ -29,13 +30,14 @@ use crate::report::Report;
 type Measure = fn(&Options, &mut Report) -> Result<()>;
 
 /// What is measured, in this order.
-const SECTIONS: [(&str, Measure); 10] = [
+const SECTIONS: [(&str, Measure); 11] = [
     ("idle", host::measure_idle),
     ("put", puts::measure),
     ("cbor", cbor::measure),
     ("singles", singles::measure),
     ("latency", latency::measure),
     ("functions", functions::measure),
+    ("triggers", triggers::measure),
     ("reads", reads::measure),
     ("fanout", fanout::measure),
     ("shards", shards::measure),

@@ -131,7 +131,7 @@ impl Call<'_> {
         let (kind, name) = (parts.next()?, parts.next()?);
         let is_here = region == self.region && account == self.app.identity.account;
         let is_group = service == "logs" && kind == "log-group";
-        (is_here && is_group).then(|| name)
+        (is_here && is_group).then_some(name)
     }
 
     /// A group is there as long as its function, and beyond while something is kept of it.

@@ -205,6 +205,20 @@ pub struct SettingError {
     pub allowed: &'static str,
 }
 
+impl SettingError {
+    fn of(
+        setting: &'static str,
+        value: &dyn std::fmt::Display,
+        allowed: &'static str,
+    ) -> Result<(), Self> {
+        Err(Self {
+            setting,
+            value: value.to_string(),
+            allowed,
+        })
+    }
+}
+
 impl TriggerSettings {
     /// Whether records that are given up go anywhere.
     #[must_use]
@@ -240,37 +254,8 @@ impl TriggerSettings {
     /// # Errors
     /// The first setting that is out of its range.
     pub fn check(&self) -> Result<(), SettingError> {
-        let error = |setting, value: &dyn std::fmt::Display, allowed| {
-            Err(SettingError {
-                setting,
-                value: value.to_string(),
-                allowed,
-            })
-        };
-        if !(1..=limit::BATCH_RECORDS_MAX).contains(&self.batch_size) {
-            return error("batch_size", &self.batch_size, "allowed are 1 to 10000");
-        }
-        if self.maximum_batching_window_in_seconds > limit::BATCH_WINDOW_SECONDS_MAX {
-            let window = self.maximum_batching_window_in_seconds;
-            return error(
-                "maximum_batching_window_in_seconds",
-                &window,
-                "allowed are 0 to 300",
-            );
-        }
-        if !(1..=limit::PARALLELIZATION_MAX).contains(&self.parallelization_factor) {
-            let factor = self.parallelization_factor;
-            return error("parallelization_factor", &factor, "allowed are 1 to 10");
-        }
-        let tumbling = self.tumbling_window_in_seconds;
-        if tumbling > limit::TUMBLING_WINDOW_SECONDS_MAX {
-            let allowed = "allowed are 0 to 900";
-            return error("tumbling_window_in_seconds", &tumbling, allowed);
-        }
-        if tumbling > 0 && self.parallelization_factor > 1 {
-            let allowed = "it goes with a parallelization_factor of 1 only";
-            return error("tumbling_window_in_seconds", &tumbling, allowed);
-        }
+        self.check_batches()?;
+        let error = SettingError::of;
         if !(-1..=limit::RETRY_ATTEMPTS_MAX).contains(&self.maximum_retry_attempts) {
             let attempts = self.maximum_retry_attempts;
             return error(
@@ -309,6 +294,36 @@ impl TriggerSettings {
         if let (Some(stream), Some(_)) = (&self.on_failure_stream, &self.on_failure_destination) {
             let allowed = "it goes with no on_failure_destination";
             return error("on_failure_stream", stream, allowed);
+        }
+        Ok(())
+    }
+
+    /// Checks the ranges of what decides how batches are cut.
+    fn check_batches(&self) -> Result<(), SettingError> {
+        let error = SettingError::of;
+        if !(1..=limit::BATCH_RECORDS_MAX).contains(&self.batch_size) {
+            return error("batch_size", &self.batch_size, "allowed are 1 to 10000");
+        }
+        if self.maximum_batching_window_in_seconds > limit::BATCH_WINDOW_SECONDS_MAX {
+            let window = self.maximum_batching_window_in_seconds;
+            return error(
+                "maximum_batching_window_in_seconds",
+                &window,
+                "allowed are 0 to 300",
+            );
+        }
+        if !(1..=limit::PARALLELIZATION_MAX).contains(&self.parallelization_factor) {
+            let factor = self.parallelization_factor;
+            return error("parallelization_factor", &factor, "allowed are 1 to 10");
+        }
+        let tumbling = self.tumbling_window_in_seconds;
+        if tumbling > limit::TUMBLING_WINDOW_SECONDS_MAX {
+            let allowed = "allowed are 0 to 900";
+            return error("tumbling_window_in_seconds", &tumbling, allowed);
+        }
+        if tumbling > 0 && self.parallelization_factor > 1 {
+            let allowed = "it goes with a parallelization_factor of 1 only";
+            return error("tumbling_window_in_seconds", &tumbling, allowed);
         }
         Ok(())
     }

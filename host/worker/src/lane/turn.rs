@@ -59,18 +59,26 @@ impl Shared {
     pub(super) async fn turn(self: &Arc<Self>, alone: bool) -> Turn {
         let permits = if alone { self.lanes } else { 1 };
         let permit = Arc::clone(&self.turns).acquire_many_owned(permits).await;
-        while alone {
-            let ended = self.ended.notified();
-            if !lock(&self.ledger).is_writing() {
-                break;
-            }
-            ended.await;
+        if alone {
+            self.quiet().await;
         }
         Turn {
             shared: Arc::clone(self),
             // Nobody closes the semaphore.
             permit: permit.ok(),
             reads: Arc::new(Mutex::new(lock(&self.ledger).begin())),
+        }
+    }
+
+    /// Waits until no commit is under way.
+    async fn quiet(&self) {
+        loop {
+            // Enlisted before looking, so that an end in between is not missed.
+            let ended = self.ended.notified();
+            if !lock(&self.ledger).is_writing() {
+                return;
+            }
+            ended.await;
         }
     }
 }

@@ -335,16 +335,7 @@ impl Change {
                 expected,
                 settings,
             } => {
-                let held = function.aliases.get(&name).map(|alias| alias.revision);
-                match held {
-                    None => return Err(FunctionRefused::NoAlias(name)),
-                    Some(held) if expected.is_some_and(|expected| expected != held) => {
-                        return Err(FunctionRefused::Revision);
-                    }
-                    Some(_) => {}
-                }
-                let alias = settings.checked(function, revision)?;
-                function.aliases.insert(name, alias);
+                update_alias(function, name, expected, settings, revision)?;
             }
             Self::DeleteAlias(name) => drop(function.aliases.remove(&name)),
             Self::Reserve(concurrency) => function.concurrency = concurrency,
@@ -360,6 +351,25 @@ impl Change {
         }
         Ok(())
     }
+}
+
+fn update_alias(
+    function: &mut Function,
+    name: AliasName,
+    expected: Option<u64>,
+    settings: AliasSettings,
+    revision: u64,
+) -> Result<(), FunctionRefused> {
+    match function.aliases.get(&name).map(|alias| alias.revision) {
+        None => return Err(FunctionRefused::NoAlias(name)),
+        Some(held) if expected.is_some_and(|expected| expected != held) => {
+            return Err(FunctionRefused::Revision);
+        }
+        Some(_) => {}
+    }
+    let alias = settings.checked(function, revision)?;
+    function.aliases.insert(name, alias);
+    Ok(())
 }
 
 fn publish_as_it_is(

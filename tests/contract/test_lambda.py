@@ -1,6 +1,7 @@
 """The Lambda API as boto3 and the `aws` command use it: from an archive to records that flow."""
 
 import base64
+import collections
 import io
 import itertools
 import json
@@ -130,6 +131,51 @@ def test_records_flow_through_a_function(functions, kinesis, make, make_stream, 
     assert functions.delete_event_source_mapping(UUID=uuid)["State"] == "Deleting"
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.get_event_source_mapping(UUID=uuid)
+
+
+def test_windows_hand_a_state_on_and_are_told_of_once(functions, kinesis, make, make_stream, read):
+    source, out = make_stream(), make_stream()
+    program = {"Code": {"ZipFile": archive("totals")}, "Environment": {"Variables": {"STREAM": out}}}
+    name = make(**program)
+    mapping = functions.create_event_source_mapping(
+        FunctionName=name,
+        EventSourceArn=stream_arn(source),
+        StartingPosition="TRIM_HORIZON",
+        BatchSize=3,
+        TumblingWindowInSeconds=1,
+    )
+    assert mapping["TumblingWindowInSeconds"] == 1
+    # A record of a later window closes the one before.
+    for n in range(30):
+        put(kinesis, source, json.dumps({"n": n}))
+        time.sleep(0.1)
+    sums = collections.defaultdict(lambda: [0, 0])
+    for record in read(source):
+        window = sums[int(record["ApproximateArrivalTimestamp"].timestamp())]
+        window[0] += 1
+        window[1] += json.loads(record["Data"])["n"]
+    wanted = [sums[start] for start in sorted(sums)]
+    assert len(wanted) > 2
+    closed = until(lambda: read(out), lambda told: len(told) == len(wanted) - 1)
+    # The last one is closed when there are no windows any more.
+    changed = functions.update_event_source_mapping(UUID=mapping["UUID"], TumblingWindowInSeconds=0)
+    assert changed["TumblingWindowInSeconds"] == 0
+    told = until(lambda: read(out), lambda told: len(told) == len(wanted))
+    assert told[: len(closed)] == closed
+    told = [json.loads(record["Data"]) for record in told]
+    assert [[window["records"], window["sum"]] for window in told] == wanted
+    with pytest.raises(functions.exceptions.InvalidParameterValueException):
+        functions.update_event_source_mapping(
+            UUID=mapping["UUID"], TumblingWindowInSeconds=1, ParallelizationFactor=2
+        )
+    batches = make(to=out)
+    with pytest.raises(functions.exceptions.InvalidParameterValueException):
+        functions.create_event_source_mapping(
+            FunctionName=batches,
+            EventSourceArn=stream_arn(source),
+            StartingPosition="LATEST",
+            TumblingWindowInSeconds=1,
+        )
 
 
 def test_an_update_is_called_from_the_next_batch_on(functions, kinesis, make, make_stream, read):

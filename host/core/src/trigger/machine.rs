@@ -123,7 +123,9 @@ impl Passed {
     }
 
     /// In how many milliseconds it shall be durable; never, where nothing was passed.
-    fn due_in(&self, now: Millis) -> Option<u64> {
+    fn due_in(&mut self, now: Millis) -> Option<u64> {
+        // Where the clock went back, the wait begins anew.
+        self.since = self.since.min(now);
         let waited = now.since(self.since);
         let left = limit::FILTER_CHECKPOINT_MS.saturating_sub(waited);
         (self.records() > 0).then_some(left)
@@ -299,5 +301,24 @@ impl Machine {
     #[must_use]
     pub fn oldest(&self) -> Option<Millis> {
         self.oldest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_filtered_becomes_durable_in_time_though_the_clock_went_back() {
+        let mut passed = Passed::default();
+        assert_eq!(passed.due_in(Millis(5_000)), None);
+        let left_out = LeftOut {
+            filtered: 1,
+            foreign: 0,
+        };
+        passed.add(left_out, Millis(5_000));
+        assert_eq!(passed.due_in(Millis(5_400)), Some(600));
+        assert_eq!(passed.due_in(Millis(1_000)), Some(1_000));
+        assert_eq!(passed.due_in(Millis(2_000)), Some(0));
     }
 }

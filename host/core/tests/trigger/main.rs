@@ -7,6 +7,7 @@ mod events;
 mod failures;
 mod filtered;
 mod filters;
+mod limits;
 mod model;
 mod packed;
 mod parts;

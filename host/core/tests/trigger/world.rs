@@ -235,7 +235,7 @@ impl World {
             )
         };
         let (mut machine, mut action) = Machine::new(policy, Position::START);
-        for _ in 0..20_000 {
+        for _ in 0..100_000 {
             let event = match self.react_to(action, function) {
                 Ok(event) => event,
                 Err(Stop::Crash) => return false,

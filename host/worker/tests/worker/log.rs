@@ -84,6 +84,12 @@ impl ModelLog {
         inner.shards.entry(shard).or_default().closed = true;
     }
 
+    /// Removes all that a shard holds, as retention does.
+    pub(crate) fn expire(&self, shard: ShardNumber) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.shards.entry(shard).or_default().slices.clear();
+    }
+
     /// How the next commits fail.
     pub(crate) fn fail(&self, errors: impl IntoIterator<Item = CommitError>) {
         self.inner.lock().unwrap().fates.extend(errors);
@@ -206,9 +212,11 @@ impl Log for ModelLog {
     fn span(&self, shard: ShardNumber) -> Span {
         let inner = self.inner.lock().unwrap();
         let shard = inner.shards.get(&shard);
+        let next = shard.map_or(Position::START, |shard| *shard.next.borrow());
+        let oldest = shard.and_then(|shard| shard.slices.first());
         Span {
-            first: Position::START,
-            next: shard.map_or(Position::START, |shard| *shard.next.borrow()),
+            first: oldest.map_or(next, |slice| slice.base),
+            next,
             last_arrival: Millis(0),
         }
     }

@@ -113,6 +113,29 @@ async fn a_shard_that_came_and_went_within_a_change_holds_nobody_up_and_lets_nob
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_child_waits_for_a_batch_whose_records_expire_meanwhile() {
+    let mut host = Host::new(1).await;
+    host.function.does(|call| async move {
+        if call.shard_id.ends_with('0') {
+            sleep(Duration::from_secs(30)).await;
+        }
+        echo(&call.batch)
+    });
+    host.trigger("t", json!({})).await;
+    host.put("a", &["a1"]);
+    host.until("the call", |host| host.function.seen().len() == 1)
+        .await;
+    let parent = host.shard("in");
+    let change = split(&host, "in", 0);
+    reshard(&mut host, change).await;
+    host.log.expire(parent);
+    host.put("a", &["a2"]);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(host.function.seen().len(), 1);
+    host.until("both", |host| host.out() == ["a1", "a2"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parent_that_is_gone_is_done() {
     let mut host = Host::new(1).await;
     host.function

@@ -97,9 +97,10 @@ fn poison(options: &Options, report: &mut Report) -> Result<()> {
         turns(&mut connection)?;
         let count = TURNS * HEALTHY as usize;
         let first = latencies(&host, count)?;
-        // What is no text makes the function fail until it expires.
+        // The function fails with it until it expires.
+        let data = base64_simd::STANDARD.encode_to_string("poison");
         let input = json!({
-            "StreamName": "in", "PartitionKey": "k", "Data": "/w==", "ExplicitHashKey": "0",
+            "StreamName": "in", "PartitionKey": "k", "Data": data, "ExplicitHashKey": "0",
         });
         connection.ask("PutRecord", &input)?;
         turns(&mut connection)?;

@@ -19,6 +19,7 @@ use crate::{
     block::{Block, BlockBuilder},
     catalog::{Catalog, Shard, Stream, Trigger, function::Shift, key},
     event::Origin,
+    journal::RequestId,
     limit,
     name::StreamName,
     planted::Bug,
@@ -55,6 +56,24 @@ impl Lane {
             }
             _ => self.function_version,
         }
+    }
+}
+
+impl Lane {
+    /// The id of a call, in the function's log and in failure records. The same batch is called under
+    /// the same one again where a crash undid that it was called.
+    #[must_use]
+    pub fn request(&self, batch: &Batch, attempt: u32) -> RequestId {
+        let first = (!batch.is_empty()).then(|| batch.position(0).0);
+        RequestId::following(&[
+            self.trigger.id,
+            self.trigger.created.0,
+            self.shard.number.0.into(),
+            first.unwrap_or(0),
+            batch.next().map_or(0, |next| next.0),
+            batch.len() as u64,
+            attempt.into(),
+        ])
     }
 }
 

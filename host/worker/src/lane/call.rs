@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use millstream_core::{
-    journal::RequestId,
     port::{Call, InvokeError, Invoked},
     trigger::{Batch, Event},
 };
@@ -51,7 +50,7 @@ impl Runner {
             .find(|callee| callee.version == version)?;
         let trigger = &spec.lane.trigger;
         Some(Call {
-            request: request(spec, batch, attempt),
+            request: spec.lane.request(batch, attempt),
             number: callee.number,
             function: trigger.settings.function.clone(),
             version: callee.version,
@@ -80,22 +79,6 @@ impl Runner {
             invoked.result
         }))
     }
-}
-
-/// The id of a call. The same batch is called under the same one again where a crash undid that it
-/// was called.
-fn request(spec: &Spec, batch: &Batch, attempt: u32) -> RequestId {
-    let lane = &spec.lane;
-    let first = (!batch.is_empty()).then(|| batch.position(0).0);
-    RequestId::following(&[
-        lane.trigger.id,
-        lane.trigger.created.0,
-        lane.shard.number.0.into(),
-        first.unwrap_or(0),
-        batch.next().map_or(0, |next| next.0),
-        batch.len() as u64,
-        attempt.into(),
-    ])
 }
 
 /// Waits until the lane is told to pause or to stop.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     batch::Columns,
-    catalog::{Function, Qualifier, function::qualifier::LATEST, function::uuid},
+    catalog::{Function, Qualifier, function::qualifier::LATEST},
     event::Event,
     time::Millis,
     trigger::{
@@ -89,11 +89,11 @@ pub(super) fn render(
     let origin = &lane.origin;
     let number = |record: &Record<'_>| origin.number(record.position, record.arrival).to_string();
     let (first, last) = (number(&run.first), number(&run.last));
-    let payload = with_payload.then(|| payload(lane, run));
+    let payload = with_payload.then(|| payload(discards, lane, run));
     let settings = &lane.trigger.settings;
     let failure = Failure {
         request_context: RequestContext {
-            request_id: request_id(lane, &discards.batch, discards.attempts),
+            request_id: lane.request(&discards.batch, discards.attempts).to_string(),
             function_arn: origin.function_arn(&settings.function, settings.qualifier.as_ref()),
             condition: discards.reason,
             // As AWS counts, also where the function was never called.
@@ -128,13 +128,6 @@ fn was_answered(reason: Reason) -> bool {
     }
 }
 
-/// Which call it was: the same for each of its records, and for no other call.
-fn request_id(lane: &Lane, batch: &Batch, attempts: u32) -> String {
-    let (trigger, shard) = (lane.trigger.uuid(), lane.shard.number.0);
-    let (first, last) = (batch.position(0).0, batch.position(batch.len()).0);
-    uuid(&format!("call/{trigger}/{shard}/{first}/{last}/{attempts}"))
-}
-
 /// The version that was called, as Lambda numbers it.
 fn executed(lane: &Lane, function: Option<&Function>, batch: &Batch) -> String {
     let called = lane.version_for(batch);
@@ -150,12 +143,12 @@ fn executed(lane: &Lane, function: Option<&Function>, batch: &Batch) -> String {
     }
 }
 
-fn payload(lane: &Lane, run: &Run<'_>) -> String {
+fn payload(discards: &Discards, lane: &Lane, run: &Run<'_>) -> String {
     let columns = columns(&run.records);
     let event = Event {
         origin: &lane.origin,
         columns: &columns,
-        window: None,
+        window: discards.batch.window(),
     };
     String::from_utf8(event.write()).expect("an event is made of text")
 }
